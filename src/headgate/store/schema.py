@@ -52,6 +52,20 @@ accounts = Table(
     Index(None, "worker_id"),
 )
 
+# The far side of the books exists once: one account a kind, with these ids, made by the first migration.
+FUNDING_ACCOUNT = 1
+GRANTED_ACCOUNT = 2
+REVENUE_ACCOUNT = 3
+SPENT_ACCOUNT = 4
+SHORTFALL_ACCOUNT = 5
+FAR_SIDE = {
+    "funding": FUNDING_ACCOUNT,
+    "granted": GRANTED_ACCOUNT,
+    "revenue": REVENUE_ACCOUNT,
+    "spent": SPENT_ACCOUNT,
+    "shortfall": SHORTFALL_ACCOUNT,
+}
+
 transfers = Table(
     "transfers",
     metadata,
