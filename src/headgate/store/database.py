@@ -5,10 +5,10 @@ committed at its end) or `Database.read` (one consistent snapshot, nothing can b
 two databases is decided here, once.
 """
 
-import socket
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Literal, cast
 
 import asyncpg
@@ -22,8 +22,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 Dialect = Literal["sqlite", "postgresql"]
 
-# How long a writer waits for another process's transaction, and a caller for a pooled connection.
-PATIENCE_S = 10
+# How long a writer waits for another process's transaction, and a caller for a connection.
+DEFAULT_PATIENCE_S = 10.0
 
 # SQLite's result codes (the low byte) that say that the file cannot be used now, not that the statement is wrong.
 _SQLITE_UNAVAILABLE = {
@@ -51,8 +51,11 @@ class Database:
         self.dialect = dialect
 
     @classmethod
-    async def open(cls, url: str, *, pool_size: int = 4) -> "Database":
+    async def open(cls, url: str, *, pool_size: int = 4, patience_s: float = DEFAULT_PATIENCE_S) -> "Database":
         """Connect to `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`.
+
+        At most `pool_size` connections are open at once (and one more for writing on SQLite). Whoever waits longer
+        than `patience_s` for a connection or for another's lock is told that the database is unavailable.
 
         Raises:
             ValueError: the URL names no database that we speak.
@@ -60,9 +63,11 @@ class Database:
         """
         address = driver_url(url)
         if address.get_backend_name() == "sqlite":
-            database = cls(_sqlite_engine(address, pool_size), _sqlite_engine(address, 1, writing=True), "sqlite")
+            _require_directory(address)
+            reader = _sqlite_engine(address, pool_size, patience_s)
+            database = cls(reader, _sqlite_engine(address, 1, patience_s, writing=True), "sqlite")
         else:
-            engine = _postgresql_engine(address, pool_size)
+            engine = _postgresql_engine(address, pool_size, patience_s)
             # Every read is one snapshot, as it is on SQLite, however many statements it takes.
             reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             database = cls(reader, engine, "postgresql")
@@ -139,14 +144,20 @@ def driver_url(url: str) -> URL:
             raise ValueError(f"no support for {other!r} databases; expected sqlite:///… or postgresql://…")
 
 
-def _sqlite_engine(address: URL, pool_size: int, *, writing: bool = False) -> AsyncEngine:
+def _require_directory(address: URL) -> None:
+    directory = Path(address.database or "").absolute().parent
+    if not directory.is_dir():
+        raise StoreUnavailable(f"no connection to the database: there is no directory {directory}")
+
+
+def _sqlite_engine(address: URL, pool_size: int, patience_s: float, *, writing: bool = False) -> AsyncEngine:
     engine = create_async_engine(
         address,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=PATIENCE_S,
-        connect_args={"timeout": PATIENCE_S},
+        pool_timeout=patience_s,
+        connect_args={"timeout": patience_s},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -155,7 +166,7 @@ def _sqlite_engine(address: URL, pool_size: int, *, writing: bool = False) -> As
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            f"busy_timeout = {PATIENCE_S * 1000}",
+            f"busy_timeout = {patience_s * 1000:.0f}",
             "journal_mode = WAL",
             # With NORMAL a power cut may undo transactions already answered for. Journals are deleted on the strength
             # of a commit, so a commit must last; we commit in batches, so it costs little.
@@ -175,17 +186,17 @@ def _sqlite_engine(address: URL, pool_size: int, *, writing: bool = False) -> As
     return engine
 
 
-def _postgresql_engine(address: URL, pool_size: int) -> AsyncEngine:
+def _postgresql_engine(address: URL, pool_size: int, patience_s: float) -> AsyncEngine:
     return create_async_engine(
         address,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=PATIENCE_S,
+        pool_timeout=patience_s,
         pool_pre_ping=True,
         connect_args={
-            "timeout": PATIENCE_S,
+            "timeout": patience_s,
             "command_timeout": 60,
-            "server_settings": {"application_name": "headgate", "lock_timeout": f"{PATIENCE_S}s"},
+            "server_settings": {"application_name": "headgate", "lock_timeout": f"{patience_s * 1000:.0f}ms"},
         },
     )
 
@@ -193,20 +204,28 @@ def _postgresql_engine(address: URL, pool_size: int) -> AsyncEngine:
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction, with the drivers' ways of saying "gone" or "locked" translated."""
-    try:
-        async with engine.begin() as conn:
-            yield conn
-    except PoolTimeout as error:
-        raise StoreUnavailable("no database connection became free in time") from error
-    except DBAPIError as error:
-        if not _is_unavailable(error):
-            raise
-        raise StoreUnavailable(f"the database is unavailable: {error.orig}") from error
-    except asyncpg.PostgresError as error:
-        # What is refused while connecting (too many connections, starting up, wrong password) comes untranslated.
-        raise StoreUnavailable(f"the database is unavailable: {error}") from error
-    except (ConnectionError, TimeoutError, socket.gaierror) as error:
-        raise StoreUnavailable("the database cannot be reached") from error
+    async with AsyncExitStack() as stack:
+        try:
+            conn = await stack.enter_async_context(engine.connect())
+        except PoolTimeout as error:
+            raise StoreUnavailable("no database connection became free in time") from error
+        except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+            # Whatever goes wrong here, from a refused connection to a wrong password, there is no database for us.
+            raise StoreUnavailable(f"no connection to the database: {_reason(error)}") from error
+        try:
+            async with conn.begin():
+                yield conn
+        except DBAPIError as error:
+            if not _is_unavailable(error):
+                raise
+            raise StoreUnavailable(f"the database is unavailable: {_reason(error)}") from error
+        except (ConnectionError, TimeoutError) as error:
+            raise StoreUnavailable("the database no longer answers") from error
+
+
+def _reason(error: Exception) -> str:
+    """The driver's message, without the statement and link that SQLAlchemy adds."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
 
 
 def _is_unavailable(error: DBAPIError) -> bool:
