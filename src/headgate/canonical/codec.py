@@ -118,6 +118,7 @@ class Read(Struct, frozen=True, kw_only=True):
     empty: bool
     model: str | None = None
     finish: str | None = None
+    response_id: str | None = None
 
 
 class ErrorAnswer(Struct, frozen=True, kw_only=True):
@@ -146,6 +147,8 @@ class Codec(Struct, frozen=True, kw_only=True):
         encode_error: a `Failure` and the request id to an error answer.
         encode_stream_error: the same inside a stream that has begun: the bytes to append before closing.
         count_request, encode_count: decode a token-counting request and answer it; None where the protocol has none.
+        check_portable: raises `Refused` where a request of this protocol leans on state that only an upstream of the
+            same protocol keeps, so that it cannot be encoded for another; None where a protocol has no such state.
     """
 
     name: ProtocolName
@@ -164,3 +167,4 @@ class Codec(Struct, frozen=True, kw_only=True):
     encode_error: Callable[[Failure, str], ErrorAnswer]
     encode_stream_error: Callable[[Failure, str], bytes]
     encode_count: Callable[[int], bytes] | None = None
+    check_portable: Callable[[Request], None] | None = None

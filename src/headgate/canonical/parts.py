@@ -62,6 +62,7 @@ class Refusal(Struct, frozen=True, kw_only=True, tag="refusal"):
     """The model's own words for why it will not answer."""
 
     text: str = ""
+    provider_data: ProviderData = {}
 
 
 class Reasoning(Struct, frozen=True, kw_only=True, tag="reasoning"):

@@ -88,7 +88,7 @@ class ReasoningControl(Struct, frozen=True, kw_only=True):
 class Request(Struct, frozen=True, kw_only=True):
     """`extensions` keeps top-level fields that the canonical model does not know: they are sent on when the
     upstream speaks `origin`, otherwise dropped and named. Everything after `messages` is a wish an encoder may have to
-    drop; what it drops it names."""
+    drop; what it drops it names. `provider_data` keeps what another protocol need not be told and does not lose."""
 
     origin: ProtocolName
     model: str
@@ -127,3 +127,4 @@ class Request(Struct, frozen=True, kw_only=True):
     prompt_cache_key: str | None = None
     previous_response_id: str | None = None
     extensions: Mapping[str, Json] = {}
+    provider_data: ProviderData = {}

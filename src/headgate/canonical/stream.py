@@ -237,7 +237,7 @@ def _tell(part: Part, index: int, candidate: int, logprobs: tuple[Json, ...]) ->
             if part.signature:
                 yield PartDelta(index=index, signature=part.signature)
         case Refusal():
-            yield PartStarted(index=index, candidate=candidate, part=Refusal())
+            yield PartStarted(index=index, candidate=candidate, part=replace(part, text=""))
             yield PartDelta(index=index, text=part.text, logprobs=logprobs)
         case Reasoning() if part.redacted is None:
             yield PartStarted(index=index, candidate=candidate, part=replace(part, text="", signature=None))
