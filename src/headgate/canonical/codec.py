@@ -50,10 +50,14 @@ class Patch(Struct, frozen=True, kw_only=True):
 
 class Delivered(Struct, frozen=True, kw_only=True):
     """What an answer has brought so far. `text` is what can be counted where the upstream reports no usage: visible
-    text, tool-call arguments and reasoning (`reasoning_text`)."""
+    text, tool-call arguments and reasoning (`reasoning_text`). Of a very long answer only the beginning is kept;
+    `text_chars` and `reasoning_chars` say how many characters there were in all (0: `text` is all), so that a count of
+    what was kept can be scaled up."""
 
     text: str = ""
     reasoning_text: str = ""
+    text_chars: int = 0
+    reasoning_chars: int = 0
 
 
 class Meter(Interface):
