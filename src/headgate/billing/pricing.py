@@ -1,8 +1,8 @@
 """Price and usage to charge: pure arithmetic, the same for the quote before a call and the charge after it.
 
 A price has one rate for every quantity of `Usage`. Where a vendor publishes none of its own for a kind of token, the
-rate of the wider kind applies (reasoning is output, a cached token is input...); that is worked out once, when the price
-is made, so that charging is one sum of products.
+rate of the wider kind applies (reasoning is output, a cached token is input...); that is worked out once, when the
+price is made, so that charging is one sum of products.
 """
 
 from collections.abc import Mapping
@@ -126,8 +126,9 @@ def charge(price: Price, usage: Usage, multiplier_ppm: int = PPM) -> int:
 
 
 def of_image(price: Price, size: str | None, quality: str | None) -> Price:
-    """The price with the image rate that size and quality ask for, chosen from the matrix: the row that names both, then
-    one that names the size, then the quality, then neither. A combination that no row covers costs the dearest one."""
+    """The price with the image rate that size and quality ask for, chosen from the matrix: the row that names both,
+    then one that names the size, then the quality, then neither. A combination that no row covers costs the dearest
+    one."""
     if not price.images:
         return price
     table = {(row.size, row.quality): row.rate for row in price.images}

@@ -6,8 +6,8 @@ A purse is this worker's slice of one wallet or budget. Every nano-dollar in it 
     held       promised to calls that run
     owed       charged, and on its way to the books
 
-The three together are what the database says this worker was allotted; a hold, a settlement and a release only move money
-between them.
+The three together are what the database says this worker was allotted; a hold, a settlement and a release only move
+money between them.
 """
 
 from headgate.billing.amounts import MAX_NANO
@@ -18,10 +18,10 @@ class AlreadyClosed(Exception):
 
 
 class Purse:
-    """One worker's slice of one account. `low_nano` is the mark below which it should be filled up; `spent_nano` what was
-    settled since somebody last looked, for judging how much it needs."""
+    """One worker's slice of one account. `low_nano` is the mark below which it should be filled up; `touched` says
+    whether anybody held something since that was last reset."""
 
-    __slots__ = ("account_id", "available_nano", "held_nano", "low_nano", "owed_nano", "spent_nano", "touched")
+    __slots__ = ("account_id", "available_nano", "held_nano", "low_nano", "owed_nano", "touched")
 
     def __init__(self, account_id: int, available_nano: int = 0) -> None:
         self.account_id = account_id
@@ -29,7 +29,6 @@ class Purse:
         self.held_nano = 0
         self.owed_nano = 0
         self.low_nano = 0
-        self.spent_nano = 0
         self.touched = True
 
     def __repr__(self) -> str:
@@ -44,7 +43,6 @@ class Purse:
 
     def put(self, amount_nano: int) -> None:
         """Money has come from the account."""
-        assert amount_nano >= 0, amount_nano
         self.available_nano += amount_nano
 
     def take(self, amount_nano: int) -> int:
@@ -55,7 +53,6 @@ class Purse:
 
     def posted(self, amount_nano: int) -> None:
         """So much of what was owed has reached the books."""
-        assert 0 <= amount_nano <= self.owed_nano, (amount_nano, self)
         self.owed_nano -= amount_nano
 
     def correct(self, total_nano: int) -> None:
@@ -108,20 +105,22 @@ class Hold:
         self.settle(0)
 
     def settle(self, charge_nano: int) -> None:
-        """Turn so much into a debt to the books and give the rest back. At most `affords_nano()`.
+        """Turn so much into a debt to the books and give the rest back.
 
         Raises:
             AlreadyClosed: the hold is settled or released.
+            ValueError: negative, or more than `affords_nano()`.
         """
         if not self.open:
             raise AlreadyClosed(str(self))
+        if charge_nano < 0 or (charge_nano > self.amount_nano and charge_nano > self.affords_nano()):
+            raise ValueError(f"{self} cannot be settled for {charge_nano}")
         self.open = False
         rest_nano = self.amount_nano - charge_nano
         for purse in self.purses:
             purse.held_nano -= self.amount_nano
             purse.available_nano += rest_nano
             purse.owed_nano += charge_nano
-            purse.spent_nano += charge_nano
 
 
 def place(purses: tuple[Purse, ...], amount_nano: int) -> Hold | None:

@@ -10,6 +10,7 @@ Ending = Literal[
     "completed",
     "upstream_failed",
     "client_gone",
+    "balance_spent",
     "timed_out",
     "empty",
     "refused",
