@@ -1,15 +1,12 @@
 """One configured, credentialed way to a provider, as the relay sees it: frozen, with secrets in the clear."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from msgspec import Struct
 
-# Where a row came from. What the configuration file made, only the file may change.
-Source = Literal["file", "console"]
+from headgate.store.schema import Source
 
-
-# A model that thinks before it answers, unstreamed, sends its first byte after minutes; the vendors' own SDKs wait for so
+# A model that thinks before it answers, unstreamed, sends its first byte after minutes; the vendors' own SDKs wait as
 # long by default.
 CONNECT_S = 10.0
 FIRST_BYTE_S = 600.0

@@ -4,6 +4,8 @@ Amounts are nano-dollars, times are milliseconds since the epoch (UTC), both 64 
 configuration file say so in `source`.
 """
 
+from typing import Literal
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,6 +21,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+# Who made a row. What the configuration file made, only the file changes.
+Source = Literal["file", "console"]
 
 metadata = MetaData(
     naming_convention={
