@@ -124,9 +124,15 @@ class Connection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._deliver(delivery, keep_alive))
 
     async def _deliver(self, delivery: Delivery, keep_alive: bool) -> None:
-        whole = await deliver(delivery, self, keep_alive=keep_alive)
-        delivery.done(whole=whole)
-        self._task = None
+        whole = finished = False
+        try:
+            whole = await deliver(delivery, self, keep_alive=keep_alive)
+            finished = True
+        finally:
+            delivery.done(whole=whole)
+            self._task = None
+            if not finished:
+                self.abort()
         self._stale = delivery.faults.stale
         if not keep_alive:
             self.close()
@@ -156,3 +162,11 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection at once; the client sees a reset."""
         self._transport.abort()
+
+    async def stop(self) -> None:
+        """End the connection, and wait for the delivery that it cuts off."""
+        task = self._task
+        self.abort()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])

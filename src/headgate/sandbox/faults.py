@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 
 NEVER = -1
+_LARGEST = 1_000_000_000
 _DEFAULTS = {"malformed": 2, "stall": 0, "cut": 0, "interrupt": 2, "huge": 1_000_000, "retry": 1}
 _WORDS = {"cut": {"head": -3, "midhead": -2}}
 CUT_HEAD, CUT_MID_HEAD = -3, -2
@@ -103,7 +104,7 @@ class Dice:
             return Faults(delay=faults.delay, first=faults.first, pace=faults.pace, split=faults.split)
         struck = replace(faults, fail=0.0, seed=0)
         harmless = Faults(delay=faults.delay, first=faults.first, pace=faults.pace, split=faults.split)
-        return replace(struck, error="500") if struck == harmless else struck
+        return replace(struck, error="500") if replace(struck, retry=NEVER) == harmless else struck
 
 
 def _value(name: str, value: str) -> int | float | str | bool:
@@ -122,7 +123,7 @@ def _value(name: str, value: str) -> int | float | str | bool:
         number = float(value) if kind is float else int(value)
     except ValueError:
         raise UnknownSwitch(f"the switch {name} cannot be {value!r}") from None
-    if number < 0:
+    if not 0 <= number <= (1 if name == "fail" else _LARGEST):
         raise UnknownSwitch(f"the switch {name} cannot be {value!r}")
     return number
 

@@ -3,7 +3,7 @@
 import orjson
 
 from headgate.sandbox.prompt import Json
-from headgate.sandbox.reply import Call, Refused, Reply
+from headgate.sandbox.reply import Call, Refused, Reply, Request
 
 _TYPES = {
     401: "invalid_request_error",
@@ -15,8 +15,9 @@ _TYPES = {
     504: "server_error",
     529: "server_error",
 }
-_CODES = {
+_CODES: dict[str, str | None] = {
     "auth": "invalid_api_key",
+    "no key": None,
     "quota": "insufficient_quota",
     "context": "context_length_exceeded",
     "filter": "content_policy_violation",
@@ -26,6 +27,7 @@ _CODES = {
     "type": "invalid_type",
     "image": "invalid_image_url",
     "sealed": "invalid_encrypted_content",
+    "previous": "previous_response_not_found",
 }
 
 
@@ -40,7 +42,7 @@ def error(refused: Refused) -> Json:
     return {"message": refused.message, "type": kind, "param": refused.parameter or None, "code": code}
 
 
-def refuse(refused: Refused) -> Reply:
+def refuse(refused: Refused, _: Request) -> Reply:
     """The refusal as an answer."""
     headers: tuple[tuple[str, str], ...] = (("x-request-id", "req_sandbox"),)
     if refused.retry_s is not None:
@@ -48,7 +50,7 @@ def refuse(refused: Refused) -> Reply:
     return Reply(status=refused.status, body=orjson.dumps({"error": error(refused)}), headers=headers)
 
 
-def interrupt(refused: Refused) -> bytes:
+def interrupt(refused: Refused, _: Call) -> bytes:
     """The refusal as an event inside a chat stream."""
     return b"data: " + orjson.dumps({"error": error(refused)}) + b"\n\n"
 

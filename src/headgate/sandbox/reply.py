@@ -1,7 +1,8 @@
 """What passes between the sandbox's parts: a request, a call, an answer about to be delivered, and a refusal."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headgate.sandbox import brain
 from headgate.sandbox.books import Books, Entry
@@ -27,8 +28,8 @@ class Request:
 class Refused(Exception):
     """The call is answered with an error.
 
-    `code` is one of the vendors' common reasons in neutral words ("auth", "quota", "context", "filter", "model",
-    "parameter") or empty; `parameter` the field at fault; `retry_s` goes into the retry-after header.
+    `code` is one of the vendors' common reasons in neutral words ("auth", "no key", "quota", "context",
+    "filter", "model", "value"...) or empty; `parameter` the field at fault; `retry_s` goes into the retry-after header.
     """
 
     def __init__(
@@ -65,20 +66,26 @@ class Reply:
 
 @dataclass(slots=True)
 class House:
-    """What the whole sandbox shares: its books, its prompt cache, its counters."""
+    """What the whole sandbox shares: its books, its prompt cache, stored responses, its counters."""
 
     books: Books = field(default_factory=Books)
     cache: PromptCache = field(default_factory=PromptCache)
     dice: Dice = field(default_factory=Dice)
+    responses: OrderedDict[str, Json] = field(default_factory=OrderedDict)
     run: str = ""
     served: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to the model: its body, the model's name without switches, the switches, and when it came (s)."""
+    """One call to the model: its body, the model's name without switches, the switches, and when it came (s).
+
+    `action` is what the path asks for beyond the protocol itself: `count_tokens`, `countTokens`...
+    """
 
     house: House
+    request: Request
+    action: str
     body: Json
     model: str
     credential: str
@@ -90,6 +97,10 @@ class Call:
         """A fresh id that says it is the sandbox's; unique over restarts."""
         self.house.served += 1
         return f"{prefix}sandbox{self.house.run}{self.house.served:08x}"
+
+    def with_body(self, body: Json) -> "Call":
+        """The same call with another body."""
+        return replace(self, body=body)
 
     def think(self, prompt: Prompt) -> Answer:
         """The model's answer, emptied or inflated where a switch says so."""
@@ -112,5 +123,5 @@ class Speaker:
 
     name: str
     answer: Callable[[Call], Reply]
-    refuse: Callable[[Refused], Reply]
-    interrupt: Callable[[Refused], bytes]
+    refuse: Callable[[Refused, Request], Reply]
+    interrupt: Callable[[Refused, Call], bytes]

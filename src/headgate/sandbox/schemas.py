@@ -9,7 +9,9 @@ from typing import Any
 
 from headgate.sandbox.prompt import Json
 
-_DEPTH = 8
+_DEPTH = 5  # below it, only what is required
+_DEEPEST = 64
+_MOST_VALUES = 10_000
 _FORMATS = {
     "date": "2026-01-02",
     "date-time": "2026-01-02T03:04:05Z",
@@ -30,7 +32,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 def fill(schema: Json, words: str) -> Any:
     """A value that matches the schema, built from the words of the prompt."""
-    return _Filler(schema, words).value(schema, "", 0)
+    return _Filler(schema, words).value(schema, 0)
 
 
 class _Filler:
@@ -42,9 +44,14 @@ class _Filler:
         self._phrases = _QUOTED.findall(words) or [name.rstrip(" ,") for name in _NAMED.findall(words)] or [self._words]
         self._numbers = [float(number) for number in _NUMBER.findall(words)] or [1.0]
         self._phrase_at = self._number_at = 0
+        self._left = _MOST_VALUES
 
-    def value(self, schema: Any, name: str, depth: int) -> Any:
-        schema = self._resolved(schema, depth)
+    def value(self, written: Any, depth: int) -> Any:
+        """A value for one place of the schema; null where a schema that contains itself never ends."""
+        self._left -= 1
+        if self._left < 0 or depth > _DEEPEST:
+            return None
+        schema = self._resolved(written, depth)
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
@@ -55,7 +62,7 @@ class _Filler:
             case "array":
                 wanted = max(int(schema.get("minItems", 0)), 0 if depth >= _DEPTH else 1)
                 wanted = min(wanted, int(schema.get("maxItems", wanted)))
-                return [self.value(schema.get("items", {}), name, depth + 1) for _ in range(wanted)]
+                return [self.value(schema.get("items", {}), depth + 1) for _ in range(wanted)]
             case "integer":
                 return int(self._number(schema, whole=True))
             case "number":
@@ -111,7 +118,7 @@ class _Filler:
         properties: Json = schema.get("properties") or {}
         required = [name for name in schema.get("required") or [] if isinstance(name, str)]
         wanted = required or (list(properties) if depth < _DEPTH else [])
-        return {name: self.value(properties.get(name, {}), name, depth + 1) for name in wanted}
+        return {name: self.value(properties.get(name, {}), depth + 1) for name in wanted}
 
     def _chosen(self, options: list[Any]) -> Any:
         said = self._words.lower()

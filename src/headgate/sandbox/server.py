@@ -15,18 +15,15 @@ from urllib.parse import parse_qs
 import orjson
 
 from headgate.sandbox import faults as switches
-from headgate.sandbox import models, openai_chat
+from headgate.sandbox import models, openai_responses, routes
 from headgate.sandbox.connection import Connection
 from headgate.sandbox.delivery import Delivery
 from headgate.sandbox.faults import NEVER, NONE, Faults
 from headgate.sandbox.prompt import Json
 from headgate.sandbox.reply import Call, House, Refused, Reply, Request, Speaker
+from headgate.sandbox.routes import Route
 
-_OPENAI = openai_chat.SPEAKER
-_POSTS: dict[str, Speaker] = {
-    "/v1/chat/completions": _OPENAI,
-    "/chat/completions": _OPENAI,
-}
+_LISTS = {"anthropic_messages": models.anthropic, "gemini_generate": models.gemini}
 
 
 class Sandbox:
@@ -40,50 +37,51 @@ class Sandbox:
         """The answer to a request, and how to deliver it."""
         if request.path.startswith("/sandbox/"):
             return Delivery(self._own(request))
-        speaker = _POSTS.get(request.path, _OPENAI)
+        route = routes.find(request)
         try:
             credential = _credential(request)
-            if request.method == "GET":
-                return Delivery(models.answer(request))
-            if request.method != "POST" or request.path not in _POSTS:
-                raise Refused(404, f"Invalid URL ({request.method} {request.path})")
-            return self._call(speaker, request, credential)
+            match route.kind:
+                case "call":
+                    return self._call(route, request, credential)
+                case "models":
+                    return Delivery(_LISTS.get(route.speaker.name, models.openai)(request))
+                case "stored":
+                    return Delivery(openai_responses.stored(self.house, request))
+                case _:
+                    raise Refused(404, f"Invalid URL ({request.method} {request.path})")
         except Refused as refused:
-            return self._refuse(speaker, refused, NONE)
+            return self._refuse(route.speaker, refused, request, NONE)
 
-    def _call(self, speaker: Speaker, request: Request, credential: str) -> Delivery:
+    def _call(self, route: Route, request: Request, credential: str) -> Delivery:
         body = _body(request)
-        model = body.get("model")
-        if not isinstance(model, str) or not model:
-            raise Refused(400, "you must provide a model parameter", "", "model")
-        try:
-            name, faults = switches.of_model(model)
-            if "x-sandbox" in request.headers:
-                faults = switches.parse(request.headers["x-sandbox"], ";")
-        except switches.UnknownSwitch as unknown:
-            raise Refused(400, str(unknown), "value", "model") from None
+        name, faults = _model(body, route, request)
         faults = self.house.dice.cast(faults)
-        call = Call(self.house, body, name, credential, int(self._clock()), faults, bool(body.get("stream")))
+        streamed = body.get("stream") is True or route.action == "streamGenerateContent"
+        at_s = int(self._clock())
+        call = Call(self.house, request, route.action, body, name, credential, at_s, faults, streamed)
+        speaker = route.speaker
         try:
             _refuse_on_request(faults)
             reply = speaker.answer(call)
         except Refused as refused:
-            return self._refuse(speaker, refused, faults)
+            return self._refuse(speaker, refused, request, faults)
         except (KeyError, TypeError, AttributeError, ValueError) as wrong:
             # Requests are read as they come: whatever has another shape than its reader expects ends here.
-            return self._refuse(speaker, Refused(400, f"The request has a wrong shape: {wrong!r}", "type"), faults)
+            misshapen = Refused(400, f"The request has a wrong shape: {wrong!r}", "type")
+            return self._refuse(speaker, misshapen, request, faults)
         if faults.type:
-            reply = _retyped(reply, faults.type)
-        interruption = speaker.interrupt(_breakdown()) if faults.interrupt >= 0 else b""
+            reply = replace(reply, content_type=faults.type)
+        interruption = speaker.interrupt(_breakdown(), call) if faults.interrupt >= 0 else b""
         return Delivery(reply, faults, interruption, self._write_down)
 
     def _write_down(self, reply: Reply, whole: bool) -> None:
         if reply.entry is not None:
             self.house.books.add(reply.entry, whole=whole)
 
-    def _refuse(self, speaker: Speaker, refused: Refused, faults: Faults) -> Delivery:
-        self.house.books.refused(refused.status)
-        return Delivery(speaker.refuse(refused), faults)
+    def _refuse(self, speaker: Speaker, refused: Refused, request: Request, faults: Faults) -> Delivery:
+        reply = speaker.refuse(refused, request)
+        self.house.books.refused(reply.status)
+        return Delivery(reply, faults)
 
     def _own(self, request: Request) -> Reply:
         """The books: `GET /sandbox/books?ids=1&after=N&limit=M`, `DELETE /sandbox/books`."""
@@ -117,6 +115,20 @@ def _body(request: Request) -> Json:
     return body
 
 
+def _model(body: Json, route: Route, request: Request) -> tuple[str, Faults]:
+    """The model's name and the switches. Raises Refused."""
+    model = route.model or body.get("model")
+    if not isinstance(model, str) or not model:
+        raise Refused(400, "you must provide a model parameter", "", "model")
+    try:
+        name, faults = switches.of_model(model)
+        if "x-sandbox" in request.headers:
+            faults = switches.parse(request.headers["x-sandbox"], ";")
+    except switches.UnknownSwitch as unknown:
+        raise Refused(400, str(unknown), "value", "model") from None
+    return name, faults
+
+
 def _credential(request: Request) -> str:
     """The key of a request, in any vendor's place. Keys that say so are refused as invalid or exhausted."""
     headers = request.headers
@@ -124,7 +136,7 @@ def _credential(request: Request) -> str:
     key = key or headers.get("x-api-key", "") or headers.get("x-goog-api-key", "")
     key = key or parse_qs(request.query).get("key", [""])[0]
     if not key:
-        raise Refused(401, "You didn't provide an API key. The sandbox takes any.", "auth")
+        raise Refused(401, "You didn't provide an API key. The sandbox takes any.", "no key")
     if "invalid" in key:
         shown = f"{key[:4]}{'*' * 8}{key[-4:]}"
         raise Refused(401, f"Incorrect API key provided: {shown}. This is the sandbox.", "auth")
@@ -156,10 +168,6 @@ def _breakdown() -> Refused:
     return Refused(500, "The sandbox was asked to break off here.")
 
 
-def _retyped(reply: Reply, content_type: str) -> Reply:
-    return replace(reply, content_type=content_type)
-
-
 async def listen(sandbox: Sandbox, host: str, port: int) -> tuple[asyncio.Server, set[Connection]]:
     """Bind the sandbox on the running loop. Returns the server and the set of its living connections."""
     connections: set[Connection] = set()
@@ -177,8 +185,7 @@ async def running_sandbox(port: int = 0, host: str = "127.0.0.1", sandbox: Sandb
         yield f"http://{host}:{bound}"
     finally:
         server.close()
-        for connection in tuple(connections):
-            connection.abort()
+        await asyncio.gather(*(connection.stop() for connection in tuple(connections)))
         await server.wait_closed()
 
 
