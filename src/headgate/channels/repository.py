@@ -1,0 +1,190 @@
+"""Channels and their credentials as the database has them. All SQL about them is here; only the caller commits."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from headgate.channels.channel import CONNECT_S, FIRST_BYTE_S, IDLE_S, Channel
+from headgate.store.changes import note_change
+from headgate.store.database import Database
+from headgate.store.schema import Source, channels, credentials
+from headgate.store.secrets import Sealer
+
+PURPOSE = "upstream credentials"
+"""What the `Sealer` of this repository is for."""
+
+
+class Unknown(LookupError):
+    """There is no such channel or credential."""
+
+
+class ChannelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the `settings` column holds, as JSON. `Channel` says what each means."""
+
+    base_url: str | None = None
+    models: tuple[str, ...] = ()
+    model_map: Mapping[str, str] = {}
+    groups: tuple[str, ...] = ("default",)
+    connect_s: float = CONNECT_S
+    first_byte_s: float = FIRST_BYTE_S
+    idle_s: float = IDLE_S
+    total_s: float | None = None
+    proxy: str | None = None
+    headers: Mapping[str, str] = {}
+    tags: tuple[str, ...] = ()
+    verify_tls: bool = True
+
+
+class NewChannel(Struct, frozen=True, kw_only=True):
+    """A channel as an operator describes it; `secrets` are its credentials in the clear."""
+
+    name: str
+    provider: str
+    secrets: tuple[str, ...] = ()
+    settings: ChannelSettings = ChannelSettings()
+    priority: int = 0
+    weight: int = 1
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        """Without the secrets."""
+        return f"NewChannel(name={self.name!r}, provider={self.provider!r})"
+
+
+class ListedCredential(Struct, frozen=True, kw_only=True):
+    """`reason` says why a credential is disabled; `hint` are its last characters."""
+
+    id: int
+    channel_id: int
+    hint: str
+    enabled: bool
+    reason: str | None
+
+
+async def put_channel(
+    conn: AsyncConnection,
+    database: Database,
+    sealer: Sealer,
+    channel: NewChannel,
+    *,
+    now_ms: int,
+    source: Source = "console",
+) -> int:
+    """Make the channel of that name, or make the one there is equal to it; returns its id. A credential that stays keeps
+    its id and state."""
+    values = {
+        "provider": channel.provider,
+        "enabled": channel.enabled,
+        "priority": channel.priority,
+        "weight": channel.weight,
+        "settings": msgspec.json.encode(channel.settings).decode(),
+        "source": source,
+    }
+    row = database.insert(channels).values(name=channel.name, **values, created_at=now_ms)
+    row = row.on_conflict_do_update(index_elements=["name"], set_=values)
+    channel_id = int((await conn.execute(row.returning(channels.c.id))).scalar_one())
+    await note_change(conn, "channel", channel_id, now_ms)
+    await _put_credentials(conn, sealer, channel_id, channel.secrets)
+    return channel_id
+
+
+async def load_channels(conn: AsyncConnection, sealer: Sealer) -> list[Channel]:
+    """All channels by name, with their usable credentials decrypted.
+
+    Raises:
+        SecretUnreadable: the master key is not the one that the credentials were stored with.
+    """
+    secrets: dict[int, list[tuple[int, str]]] = {}
+    for row in await conn.execute(select(credentials).where(credentials.c.enabled).order_by(credentials.c.id)):
+        secrets.setdefault(row.channel_id, []).append((row.id, sealer.unseal(row.secret, _owner(row.channel_id))))
+    rows = await conn.execute(select(channels).order_by(channels.c.name))
+    return [_channel(row, tuple(secrets.get(row.id, ()))) for row in rows]
+
+
+async def list_channels(conn: AsyncConnection) -> list[Channel]:
+    """All channels by name, without credentials."""
+    return [_channel(row, ()) for row in await conn.execute(select(channels).order_by(channels.c.name))]
+
+
+async def list_credentials(conn: AsyncConnection, sealer: Sealer) -> list[ListedCredential]:
+    """All credentials, for people to recognise.
+
+    Raises:
+        SecretUnreadable: as for `load_channels`.
+    """
+    return [
+        ListedCredential(
+            id=row.id,
+            channel_id=row.channel_id,
+            hint=_hint(sealer.unseal(row.secret, _owner(row.channel_id))),
+            enabled=row.enabled,
+            reason=row.reason,
+        )
+        for row in await conn.execute(select(credentials).order_by(credentials.c.id))
+    ]
+
+
+async def set_channel_enabled(conn: AsyncConnection, channel_id: int, enabled: bool, *, now_ms: int) -> None:
+    """Use the channel or not.
+
+    Raises:
+        Unknown: there is no such channel.
+    """
+    await note_change(conn, "channel", channel_id, now_ms)
+    changed = await conn.execute(update(channels).where(channels.c.id == channel_id).values(enabled=enabled))
+    if changed.rowcount != 1:
+        raise Unknown(f"there is no channel {channel_id}")
+
+
+async def set_credential_enabled(
+    conn: AsyncConnection, credential_id: int, enabled: bool, *, now_ms: int, reason: str | None = None
+) -> None:
+    """Use the credential or not; `reason` is for the operator to read.
+
+    Raises:
+        Unknown: there is no such credential.
+    """
+    row = update(credentials).where(credentials.c.id == credential_id).values(enabled=enabled, reason=reason)
+    channel_id = (await conn.execute(row.returning(credentials.c.channel_id))).scalar_one_or_none()
+    if channel_id is None:
+        raise Unknown(f"there is no credential {credential_id}")
+    await note_change(conn, "channel", channel_id, now_ms)
+
+
+async def _put_credentials(conn: AsyncConnection, sealer: Sealer, channel_id: int, secrets: Sequence[str]) -> None:
+    owner = _owner(channel_id)
+    rows = await conn.execute(select(credentials).where(credentials.c.channel_id == channel_id))
+    stored = {sealer.unseal(row.secret, owner): row.id for row in rows}
+    gone = [credential_id for secret, credential_id in stored.items() if secret not in secrets]
+    if gone:
+        await conn.execute(credentials.delete().where(credentials.c.id.in_(gone)))
+    for secret in dict.fromkeys(secrets):
+        if secret not in stored:
+            values = {"channel_id": channel_id, "secret": sealer.seal(secret, owner), "enabled": True}
+            await conn.execute(credentials.insert().values(**values))
+
+
+def _owner(channel_id: int) -> str:
+    return f"channel {channel_id}"
+
+
+def _hint(secret: str) -> str:
+    return f"…{secret[-4:]}" if len(secret) >= 16 else "…"
+
+
+def _channel(row: Row[*tuple[object, ...]], secrets: tuple[tuple[int, str], ...]) -> Channel:
+    settings = msgspec.json.decode(row.settings, type=ChannelSettings)
+    return Channel(
+        id=row.id,
+        name=row.name,
+        provider=row.provider,
+        priority=row.priority,
+        weight=row.weight,
+        enabled=row.enabled,
+        source=row.source,
+        credentials=secrets,
+        **msgspec.structs.asdict(settings),
+    )

@@ -1,0 +1,18 @@
+"""What the request line of a call says: which protocol it speaks and what it asks for."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from headgate.canonical.parts import ProtocolName
+
+Operation = Literal["chat", "count_tokens"]
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """`model` and `stream` are set where the path decides them (Gemini)."""
+
+    protocol: ProtocolName
+    operation: Operation = "chat"
+    model: str | None = None
+    stream: bool = False

@@ -1,0 +1,93 @@
+"""One call, once it is known who asks for what and that it can be paid: the value the later stages work from."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.access.caller import Caller
+from headgate.billing.pricing import Price
+from headgate.billing.receipt import Attempt, Ending, Receipt
+from headgate.canonical.codec import Codec, Peek
+from headgate.canonical.usage import Usage
+from headgate.channels.routes import Route
+from headgate.relay.asked import Asked
+from headgate.relay.bounds import Bound
+from headgate.relay.client import Client
+from headgate.relay.snapshot import Snapshot
+
+
+class Clocks(Struct, frozen=True):
+    """When a call began: Unix milliseconds, and seconds of the monotonic clock for durations."""
+
+    started_ms: int
+    began_s: float
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """What is known of a call before the first attempt."""
+
+    id: str
+    clocks: Clocks
+    client: Client
+    asked: Asked
+    codec: Codec
+    caller: Caller
+    body: bytes
+    peek: Peek
+    snapshot: Snapshot
+    routes: tuple[Route, ...]
+    price: Price
+    multiplier_ppm: int
+    bounds: Bound
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a call went, in what a receipt needs of it."""
+
+    ending: Ending
+    status: int
+    usage: Usage = Usage()
+    estimated: bool = False
+    charge_nano: int = 0
+    cost_nano: int = 0
+    route: Route | None = None
+    attempts: tuple[Attempt, ...] = ()
+    dropped: tuple[str, ...] = ()
+    first_byte_ms: int | None = None
+
+
+def blank_receipt(call_id: str, clocks: Clocks, asked: Asked, caller: Caller) -> Receipt:
+    """The receipt of a call that was refused before anything else was known."""
+    return Receipt(
+        id=call_id,
+        started_at=clocks.started_ms,
+        user_id=caller.user_id,
+        key_id=caller.key_id,
+        wallet_id=caller.wallet_id,
+        budget_id=caller.budget_id,
+        model=asked.model or "",
+        operation=asked.operation,
+        ending="refused",
+        status=0,
+    )
+
+
+def receipt(call: Call, outcome: Outcome, duration_ms: int) -> Receipt:
+    """The record of a finished call."""
+    route = outcome.route
+    return replace(
+        blank_receipt(call.id, call.clocks, call.asked, call.caller),
+        model=call.peek.model,
+        channel_id=route.channel.id if route else None,
+        upstream_model=route.upstream_model if route and route.upstream_model != call.peek.model else None,
+        ending=outcome.ending,
+        status=outcome.status,
+        usage=outcome.usage,
+        estimated=outcome.estimated,
+        charge_nano=outcome.charge_nano,
+        cost_nano=outcome.cost_nano,
+        stream=call.peek.stream,
+        duration_ms=duration_ms,
+        first_byte_ms=outcome.first_byte_ms,
+        attempts=outcome.attempts,
+        dropped=outcome.dropped,
+    )

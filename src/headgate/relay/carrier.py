@@ -1,0 +1,99 @@
+"""What stands between the upstream's stream and the client: a meter alone, or a translation.
+
+Both take the upstream's bytes and give the client's, and both can say what was delivered. Same-protocol streams are
+only read in passing; others are decoded to events and encoded again, event by event, never gathered.
+"""
+
+from headgate.canonical.codec import Codec, Delivered, Meter
+from headgate.canonical.failure import Failure
+from headgate.canonical.parts import Reasoning, Refusal, Text, ToolCall
+from headgate.canonical.request import Request
+from headgate.canonical.stream import (
+    Failed,
+    Finished,
+    PartDelta,
+    PartStarted,
+    Response,
+    Started,
+    StreamEvent,
+    UsageReported,
+)
+from headgate.canonical.usage import Usage
+
+
+class Translation(Meter):
+    """A stream of one protocol told in another, with the same face as a meter."""
+
+    def __init__(self, upstream: Codec, client: Codec, request: Request) -> None:
+        self.usage: Usage | None = None
+        self.tokens = 0
+        self.begun = False
+        self.ended = False
+        self.finish: str | None = None
+        self.failure: Failure | None = None
+        self.model: str | None = None
+        self._decoder = upstream.stream_decoder()
+        self._encoder = client.stream_encoder(request)
+        self._reasoning: set[int] = set()
+        self._text: list[str] = []
+        self._reasoning_text: list[str] = []
+
+    @staticmethod
+    def heard(response: Response) -> Delivered:
+        """What a whole answer delivered."""
+        parts = [part for candidate in response.candidates for part in candidate.parts]
+        return Delivered(
+            text="".join(
+                part.text if isinstance(part, Text | Refusal) else part.name + part.arguments
+                for part in parts
+                if isinstance(part, Text | Refusal | ToolCall)
+            ),
+            reasoning_text="".join(part.text for part in parts if isinstance(part, Reasoning)),
+        )
+
+    def feed(self, data: bytes) -> bytes:
+        events = self._decoder.feed(data)
+        for event in events:
+            self._note(event)
+        return self._encoder.feed(events)
+
+    def close(self) -> bytes:
+        events = self._decoder.close()
+        for event in events:
+            self._note(event)
+        self.ended = self.failure is None
+        return self._encoder.feed(events) + self._encoder.close()
+
+    def delivered(self) -> Delivered:
+        return Delivered(text="".join(self._text), reasoning_text="".join(self._reasoning_text))
+
+    def _note(self, event: StreamEvent) -> None:
+        match event:
+            case PartDelta():
+                self._grow(event)
+            case PartStarted():
+                if isinstance(event.part, Reasoning):
+                    self._reasoning.add(event.index)
+                if not isinstance(event.part, Text | Refusal):
+                    self.begun = True
+                if isinstance(event.part, ToolCall):
+                    self._text.append(event.part.name)
+                self.tokens += 1
+            case UsageReported():
+                self.usage = event.usage
+            case Started():
+                self.model = event.model
+            case Finished():
+                self.finish = event.reason
+            case Failed():
+                self.failure = event.failure
+            case _:
+                pass
+
+    def _grow(self, event: PartDelta) -> None:
+        if event.text:
+            self.begun = True
+            self.tokens += 1 + len(event.text) // 4
+            (self._reasoning_text if event.index in self._reasoning else self._text).append(event.text)
+        elif event.data:
+            self.begun = True

@@ -1,0 +1,126 @@
+"""The last act of every call: what it used, what it costs, and its receipt in the journal."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic, time
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.access.caller import Caller
+from headgate.billing.journal import JournalFailed
+from headgate.billing.ledger import Ledger
+from headgate.billing.pricing import charge
+from headgate.billing.purse import Hold
+from headgate.billing.receipt import Attempt, Ending, Receipt
+from headgate.canonical.codec import Delivered
+from headgate.canonical.failure import Refused
+from headgate.canonical.usage import Usage
+from headgate.relay.bounds import estimate_input
+from headgate.relay.call import Call, Outcome, receipt
+from headgate.relay.counting import count_delivered, count_request
+from headgate.relay.snapshot import Way
+from headgate.store.database import StoreUnavailable
+
+
+class Progress(Struct, kw_only=True):
+    """How far a call has come, for whoever has to settle it: the money held, which way is being tried, what failed
+    before, when the first byte of the answer left. The one thing in the pipeline that changes as a call runs."""
+
+    hold: Hold
+    way: Way | None = None
+    attempts: tuple[Attempt, ...] = ()
+    dropped: tuple[str, ...] = ()
+    first_byte_ms: int | None = None
+
+
+class Settling:
+    """Settles the calls of one worker.
+
+    Args:
+        ledger: the worker's ledger.
+        observe: told of every receipt that was journaled.
+    """
+
+    def __init__(self, ledger: Ledger, observe: Callable[[Receipt, Caller], None]) -> None:
+        self._ledger = ledger
+        self._observe = observe
+
+    async def extend(self, hold: Hold, extra_nano: int) -> bool:
+        """Hold more, if the wallet has it; waits for the database where the worker's purse is empty."""
+        try:
+            return await self._ledger.extend(hold, extra_nano)
+        except StoreUnavailable:
+            return False
+
+    def charged(
+        self, call: Call, progress: Progress, ending: Ending, usage: Usage | None, delivered: Delivered
+    ) -> Receipt:
+        """Settle a call that delivered something: by the upstream's report, or by our own count where it gave none. An
+        answer that broke off has at best a report of its beginning: what was delivered after it is counted.
+
+        Raises:
+            JournalFailed: the receipt could not be written; nothing was charged and the hold is released.
+        """
+        estimated = usage is None or ending != "completed"
+        if usage is None:
+            usage = self._counted(call, delivered)
+        elif ending != "completed":
+            counted = count_delivered(delivered)
+            usage = replace(
+                usage,
+                output=max(usage.output, counted.output),
+                reasoning=max(usage.reasoning, counted.reasoning),
+            )
+        way = progress.way
+        outcome = Outcome(
+            ending=ending,
+            status=200,
+            usage=usage,
+            estimated=estimated,
+            charge_nano=charge(call.price, usage, call.multiplier_ppm),
+            cost_nano=charge(way.cost, usage) if way is not None and way.cost is not None else 0,
+            route=way.route if way is not None else None,
+            attempts=progress.attempts,
+            dropped=progress.dropped,
+            first_byte_ms=progress.first_byte_ms,
+        )
+        return self._settle(call, progress.hold, outcome)
+
+    def uncharged(self, call: Call, progress: Progress, ending: Ending, status: int) -> Receipt:
+        """Settle a call that cost nothing.
+
+        Raises:
+            JournalFailed: as above.
+        """
+        outcome = Outcome(
+            ending=ending,
+            status=status,
+            route=progress.way.route if progress.way is not None else None,
+            attempts=progress.attempts,
+            dropped=progress.dropped,
+        )
+        return self._settle(call, progress.hold, outcome)
+
+    def refused(self, record: Receipt, caller: Caller, status: int) -> None:
+        """Keep the record of a call that was refused before any money was held. One that cannot be written is let go:
+        nothing depends on it."""
+        duration_ms = int(time() * 1000) - record.started_at
+        with suppress(JournalFailed):
+            final = self._ledger.settle(None, replace(record, status=status, duration_ms=max(0, duration_ms)))
+            self._observe(final, caller)
+
+    def _settle(self, call: Call, hold: Hold, outcome: Outcome) -> Receipt:
+        duration_ms = int((monotonic() - call.clocks.began_s) * 1000)
+        final = self._ledger.settle(hold, receipt(call, outcome, duration_ms))
+        self._observe(final, call.caller)
+        return final
+
+    def _counted(self, call: Call, delivered: Delivered) -> Usage:
+        try:
+            request = call.codec.decode_request(call.body, call.asked.model, call.asked.stream)
+            input_tokens = count_request(request)
+        except Refused:
+            # The upstream took what our decoder would not: fall back to the estimate by size.
+            input_tokens = estimate_input(call.peek)
+        return replace(count_delivered(delivered), input=input_tokens)

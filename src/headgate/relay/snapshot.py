@@ -1,0 +1,105 @@
+"""Everything about the configuration that a call reads, as one immutable value per configuration.
+
+A call takes the snapshot that is current when it arrives and keeps it to its end, so a change of configuration never
+catches it half-way. What is costly to work out (a request head, a model's price) is worked out when it is first needed
+and kept for the life of the snapshot.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from headgate.billing.amounts import PPM
+from headgate.billing.pricebook import PriceBook
+from headgate.billing.pricing import Price
+from headgate.canonical.parts import ProtocolName
+from headgate.channels.channel import Channel
+from headgate.channels.routes import Route, RouteTable, build_routes
+from headgate.providers.provider import Provider
+from headgate.relay.outbound import Outbound, prepare
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """A route with one credential, ready to be used: how to reach it and what it costs us."""
+
+    route: Route
+    credential_id: int
+    outbound: Outbound
+    cost: Price | None
+
+
+class Snapshot:
+    """One state of the configuration.
+
+    Args:
+        channels: all channels, enabled or not.
+        prices: what callers pay and what upstreams charge.
+        multipliers_ppm: the price multiplier of each group, in parts per million.
+        providers: the known providers, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Iterable[Channel],
+        prices: PriceBook,
+        multipliers_ppm: Mapping[str, int],
+        providers: Mapping[str, Provider],
+    ) -> None:
+        self.channels = tuple(channels)
+        self.channel_names = {channel.id: channel.name for channel in self.channels}
+        self.routes: RouteTable = build_routes(self.channels)
+        self.prices = prices
+        self._multipliers_ppm = multipliers_ppm
+        self._providers = providers
+        self._ways: dict[tuple[int, int, str, ProtocolName], Way] = {}
+        self._prices: dict[tuple[str, str], Price | None] = {}
+
+    def multiplier_ppm(self, group: str) -> int:
+        """The group's price multiplier; an unknown group pays the plain price."""
+        return self._multipliers_ppm.get(group, PPM)
+
+    def price(self, group: str, model: str) -> Price | None:
+        """What callers of the group pay for the model: the operator's price for the name; else the catalogue's for what
+        the best route really is. None where nobody knows one."""
+        key = (group, model)
+        if key not in self._prices:
+            self._prices[key] = self._find_price(group, model)
+        return self._prices[key]
+
+    def way(self, route: Route, credential: tuple[int, str], wanted: ProtocolName) -> Way:
+        """How to use a route with a credential for a caller of protocol `wanted`.
+
+        Raises:
+            ValueError: the channel is not configured well enough to be used.
+        """
+        credential_id, secret = credential
+        key = (route.channel.id, credential_id, route.upstream_model, wanted)
+        way = self._ways.get(key)
+        if way is None or way.route is not route:
+            provider = self.provider(route.channel)
+            outbound = prepare(provider, route.channel, secret, wanted=wanted, upstream_model=route.upstream_model)
+            cost = self.prices.cost(route.upstream_model, provider.catalogue)
+            way = self._ways[key] = Way(route=route, credential_id=credential_id, outbound=outbound, cost=cost)
+        return way
+
+    def provider(self, channel: Channel) -> Provider:
+        """The channel's provider.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        try:
+            return self._providers[channel.provider]
+        except KeyError:
+            raise ValueError(f"channel {channel.name!r} names an unknown provider {channel.provider!r}") from None
+
+    def _find_price(self, group: str, model: str) -> Price | None:
+        routes = self.routes.routes(group, model)
+        if not routes:
+            return self.prices.find(model)
+        first = routes[0]
+        catalogue = (
+            self._providers[first.channel.provider].catalogue if first.channel.provider in self._providers else None
+        )
+        return self.prices.find(model, catalogue) or self.prices.find(first.upstream_model, catalogue)
