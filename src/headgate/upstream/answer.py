@@ -7,6 +7,7 @@ the parser to the reader's sink in one plain call: no queue, no task switch.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from headgate.upstream.decoding import Decoder, decoder_for
@@ -30,7 +31,8 @@ class Line(Protocol):
 
 
 class Answer:
-    """`status`; `headers` in order, names in lower case. The body is given decoded, whatever `content-encoding` says."""
+    """`status`; `headers` in order, names in lower case, as received: the body is given decoded all the same, so
+    `content-encoding` and `content-length` speak of what was on the wire."""
 
     __slots__ = (
         "_decoder",
@@ -64,7 +66,7 @@ class Answer:
         self._ended = False  # the reader has, or has failed
         self._failure: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
-        line.deliver = self._keep if self._decoder is None else self._decode
+        line.deliver = self._keep if self._decoder is None else partial(self._decode, self._decoder)
 
     def __repr__(self) -> str:
         state = "failed" if self._failure else "complete" if self._ended else "open"
@@ -95,8 +97,8 @@ class Answer:
     async def pipe(self, sink: Sink) -> None:
         """Calls `sink` with each piece as it arrives, straight from the socket's callback; returns after the last one.
 
-        Raises UpstreamError when the answer cannot be finished, and what the sink raises; both, like the cancellation of
-        the waiting task, close the connection.
+        Raises UpstreamError when the answer cannot be finished, and what the sink raises; both, like the cancellation
+        of the waiting task, close the connection.
         """
         await self._drain_to(sink)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from headgate.upstream.answer import Answer
 from headgate.upstream.connection import Connection, Stale
-from headgate.upstream.dial import Dialer, Guard, Resolver
+from headgate.upstream.dial import Dialer
 from headgate.upstream.errors import Broken, ConnectTimedOut
 from headgate.upstream.origin import Origin, Timeouts
 from headgate.upstream.pool import Pool
@@ -38,8 +38,8 @@ class Client:
         dialer: Dialer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`max_per_origin` bounds open connections; who comes later waits, up to the connect time-out. `idle_lifetime_s`
-        is how long an unused connection is kept. `sweep_s` is the grain of all time-outs but connecting."""
+        """`max_per_origin` bounds open connections; who comes later waits, up to the connect time-out. An unused
+        connection is kept for `idle_lifetime_s`. `sweep_s` is the grain of all time-outs but connecting."""
         self._max_idle = max_idle_per_origin
         self._max_open = max_per_origin
         self._idle_lifetime_s = idle_lifetime_s
@@ -61,10 +61,10 @@ class Client:
     ) -> Answer:
         """Sends one request and returns its answer as soon as the head is there.
 
-        `head` is the request line and the headers, `host` among them, each line ended by CRLF, without the blank line and
-        without `content-length` and `transfer-encoding`, which are added here. A body in pieces is sent chunked, unless
-        its `length` is given. A request that finds a kept connection dead before any byte of the answer is sent once more
-        over a new one, if its body is bytes. Raises UpstreamError, and what iterating over the body raises.
+        `head` is the request line and the headers, `host` among them, each line ended by CRLF, without the blank line
+        and without `content-length` and `transfer-encoding`, which are added here. A body in pieces is sent chunked,
+        unless its `length` is given. A request that finds a kept connection dead before any byte of the answer is sent
+        once more over a new one, if its body is bytes. Raises UpstreamError, and what iterating over the body raises.
         """
         pool = self._pools.get(origin)
         if pool is None:
@@ -182,6 +182,3 @@ def _cancelled(connection: Connection, waiter: "asyncio.Future[Answer]") -> None
         connection.abandon()
     elif waiter.exception() is None:
         waiter.result().close()
-
-
-__all__ = ["Client", "Guard", "Resolver", "Stats"]

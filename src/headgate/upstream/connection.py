@@ -15,7 +15,8 @@ from headgate.upstream.errors import Broken, FirstByteTimedOut, IdleTimedOut, Pr
 from headgate.upstream.origin import Timeouts
 
 QUIET_LIMIT = 64 * 1024
-"""Most bytes that may arrive without any of the body among them: bounds heads, interim answers, trailers, chunk sizes."""
+"""Most bytes that may arrive with nothing of the body among them: bounds heads, interim answers, trailers and chunk
+sizes."""
 
 NO_BODY = frozenset((204, 304))
 
@@ -43,7 +44,6 @@ class Connection(asyncio.Protocol):
         "_answered",
         "_blocked",
         "_deadline",
-        "_extra",
         "_feeder",
         "_has_length",
         "_head_only",
@@ -56,6 +56,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_quiet",
         "_reused",
+        "_spent",
         "_touched",
         "_transport",
         "_waiter",
@@ -76,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._reused = False
         self._quiet = 0
         self._answered = False  # the answer's last byte has been parsed
-        self._extra = False  # something came after it
+        self._spent = False  # can take no other request
         self._keep_alive = False
         self._has_length = False
         self._head_only = False
@@ -106,7 +107,7 @@ class Connection(asyncio.Protocol):
         timeouts: Timeouts,
         length: int | None,
     ) -> "asyncio.Future[Answer]":
-        """Sends a request; the future gives its answer as soon as the head is there, or raises Stale or UpstreamError."""
+        """Sends a request; the future gives its answer once the head is there, or raises Stale or UpstreamError."""
         waiter: asyncio.Future[Answer] = loop.create_future()
         self._waiter = waiter
         self._quiet = 0
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def overdue(self, now: float) -> bool:
-        """Asked at each sweep. Activity since the last one starts the allowance afresh, so the hot path reads no clock."""
+        """Asked at each sweep. Activity since the last one starts the allowance afresh: the hot path reads no clock."""
         if self._touched or self._ours:
             self._touched = False
             self._deadline = now + self._allowance
@@ -198,7 +199,7 @@ class Connection(asyncio.Protocol):
             self._fail(ProtocolError("It switches protocols unasked.", received=True))
         except HttpParserError as error:
             if self._answered:
-                self._extra = True
+                self._spent = True
                 self._complete()
             else:
                 self._fail(ProtocolError(f"{error}.", received=True))
@@ -239,7 +240,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._answered:
-            self._extra = True
+            self._spent = True
         self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -259,7 +260,8 @@ class Connection(asyncio.Protocol):
         self._waiter = None
         self._allowance = self._idle_s
         if self._feeder is not None and status >= 400:
-            self._feeder.cancel()
+            self._spent = True
+            self._feeder.cancel()  # refused: the rest of the body is not wanted
         if not waiter.done():
             waiter.set_result(answer)
         if self._head_only:
@@ -302,7 +304,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if (
             self._keep_alive
-            and not self._extra
+            and not self._spent
             and self._feeder is None
             and transport is not None
             and not transport.get_write_buffer_size()
@@ -336,17 +338,19 @@ class Connection(asyncio.Protocol):
                 self._ours = False
                 self._touched = True
                 sent += len(piece)
+                if length is not None and sent > length:
+                    raise ValueError(f"the request body is longer than the {length} bytes that were promised")
                 self._send_piece(piece, chunked=length is None)
                 if self._blocked is not None:
                     await self._blocked
+                if sent == length:
+                    break
                 self._ours = True
-            if length is not None and sent != length:
-                raise ValueError(f"the request body has {sent} bytes where {length} were promised")
-            if length is None and self._transport is not None:
-                self._transport.write(b"0\r\n\r\n")
+            self._feed_end(sent, length)
         except asyncio.CancelledError:
             pass  # by us: the connection is lost, or the answer came first
         except Exception as failure:  # noqa: BLE001 - the body is the caller's; what it raises is raised to the caller
+            self._feeder = None
             self._fail(failure)
         finally:
             self._ours = False
@@ -354,6 +358,13 @@ class Connection(asyncio.Protocol):
             self._feeder = None
             if isinstance(body, AsyncGenerator):
                 await body.aclose()
+
+    def _feed_end(self, sent: int, length: int | None) -> None:
+        if length is None:
+            if self._transport is not None:
+                self._transport.write(b"0\r\n\r\n")
+        elif sent != length:
+            raise ValueError(f"the request body has {sent} bytes where {length} were promised")
 
     def _send_piece(self, piece: bytes, *, chunked: bool) -> None:
         if self._transport is None or not piece:

@@ -5,12 +5,14 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from headgate.upstream.proxy import Proxy
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Timeouts(Struct, frozen=True):
-    """Limits in seconds. They are watched by a coarse sweep: a limit is never cut short, and may be overrun by up to two
-    sweeps.
+    """Limits in seconds. All but the first are watched by a coarse sweep: a limit is never cut short, and may be overrun
+    by up to two sweeps.
 
     `connect_s`: name look-up, TCP, proxy and TLS together, and the wait for a free connection where their number is
     limited. `first_byte_s`: from the request's last byte to the end of the answer's head. `idle_s`: between two pieces
@@ -36,7 +38,8 @@ class Origin(Struct, frozen=True, cache_hash=True):
 
     @classmethod
     def from_url(cls, url: str, proxy: str | None = None, verify: bool = True) -> tuple[Self, str]:
-        """Splits a base URL into its origin and its path, which has no trailing slash and may be empty. Raises ValueError."""
+        """Splits a base URL into its origin and its path, which has no trailing slash and may be empty. Raises
+        ValueError, also for a proxy address that is none."""
         parts = urlsplit(url)
         scheme, host = parts.scheme.lower(), parts.hostname
         if scheme not in {"http", "https"} or not host:
@@ -45,6 +48,8 @@ class Origin(Struct, frozen=True, cache_hash=True):
             raise ValueError("an upstream address has no user name, query or fragment")
         if not host.isascii():
             host = host.encode("idna").decode("ascii")
+        if proxy is not None:
+            Proxy.from_url(proxy)
         origin = cls(
             scheme="https" if scheme == "https" else "http",
             host=host,
