@@ -136,11 +136,11 @@ async def test_a_replaced_key_is_unknown_under_its_old_text(database: Database) 
         alice = await repository.create_user(conn, "alice", now_ms=1)
         key_id = await repository.create_key(conn, old, name="dev", user_id=alice.id, now_ms=1)
         await repository.create_key(conn, other, name="other", user_id=alice.id, now_ms=1)
-        await repository.replace_key(conn, key_id, new, user_id=alice.id, now_ms=2)
+        await repository.replace_key(conn, key_id, new, name="dev", user_id=alice.id, now_ms=2)
         found = await repository.find_callers(conn, [old.hash, new.hash])
         assert {key_hash: caller.key_id for key_hash, caller in found.items()} == {new.hash: key_id}
         with pytest.raises(AlreadyExists):
-            await repository.replace_key(conn, key_id, other, user_id=alice.id, now_ms=2)
+            await repository.replace_key(conn, key_id, other, name="dev", user_id=alice.id, now_ms=2)
 
 
 async def test_groups_are_made_changed_and_removed(database: Database) -> None:
@@ -149,6 +149,9 @@ async def test_groups_are_made_changed_and_removed(database: Database) -> None:
         await repository.put_group(conn, database, "vip", 900_000, now_ms=1)
         await repository.put_group(conn, database, "default", 1_000_000, now_ms=1, source="file")
         await repository.put_group(conn, database, "vip", 800_000, now_ms=1)
+        noted = await changes_since(conn, 0)
+        await repository.put_group(conn, database, "vip", 800_000, now_ms=1)
+        assert await changes_since(conn, 0) == noted
         listed = [(group.name, group.multiplier_ppm, group.source) for group in await repository.list_groups(conn)]
         assert listed == [("default", 1_000_000, "file"), ("vip", 800_000, "console")]
         await repository.remove_group(conn, "vip", now_ms=1)

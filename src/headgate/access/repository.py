@@ -95,9 +95,12 @@ async def put_group(
     now_ms: int,
     source: Source = "console",
 ) -> None:
-    """Make the group, or change its multiplier."""
-    await note_change(conn, "group", None, now_ms)
+    """Make the group, or change its multiplier. Where nothing differs, nothing is written."""
     values = {"multiplier_ppm": multiplier_ppm, "source": source}
+    present = await conn.execute(select(groups.c.multiplier_ppm, groups.c.source).where(groups.c.name == name))
+    if present.one_or_none() == tuple(values.values()):
+        return
+    await note_change(conn, "group", None, now_ms)
     row = database.insert(groups).values(name=name, **values)
     await conn.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
 
@@ -235,7 +238,7 @@ async def create_key(
         Unknown: there is no such user.
     """
     await get_user(conn, user_id)
-    if (await conn.execute(select(keys.c.id).where(keys.c.hash == key.hash))).first() is not None:
+    if await key_ids(conn, [key.hash]):
         raise AlreadyExists("this API key exists already")
     values = {"name": name, "user_id": user_id, "hash": key.hash, "hint": key.hint, "enabled": True, "source": source}
     row = insert(keys).values(**values, **_columns(terms), created_at=now_ms)
@@ -265,17 +268,23 @@ async def set_key_enabled(conn: AsyncConnection, key_id: int, enabled: bool, *, 
     await _change(conn, "key", key_id, {"enabled": enabled}, now_ms)
 
 
-async def replace_key(conn: AsyncConnection, key_id: int, key: NewKey, *, user_id: int, now_ms: int) -> None:
-    """Give a stored key another text and owner; the old text is unknown from then on.
+async def replace_key(conn: AsyncConnection, key_id: int, key: NewKey, *, name: str, user_id: int, now_ms: int) -> None:
+    """Give a stored key another text, name or owner; an old text is unknown from then on.
 
     Raises:
         AlreadyExists: another stored key has this text.
         Unknown: there is no such key.
     """
-    taken = await conn.execute(select(keys.c.id).where(keys.c.hash == key.hash, keys.c.id != key_id))
-    if taken.first() is not None:
+    if (await key_ids(conn, [key.hash])).get(key.hash, key_id) != key_id:
         raise AlreadyExists("this API key exists already")
-    await _change(conn, "key", key_id, {"hash": key.hash, "hint": key.hint, "user_id": user_id}, now_ms)
+    values = {"hash": key.hash, "hint": key.hint, "name": name, "user_id": user_id}
+    await _change(conn, "key", key_id, values, now_ms)
+
+
+async def key_ids(conn: AsyncConnection, hashes: Collection[bytes]) -> dict[bytes, int]:
+    """The ids of the stored keys with these hashes."""
+    rows = await conn.execute(select(keys.c.hash, keys.c.id).where(keys.c.hash.in_(hashes)))
+    return {row.hash: row.id for row in rows}
 
 
 async def list_keys(conn: AsyncConnection, *, user_id: int | None = None) -> list[Key]:

@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headgate.channels.channel import CONNECT_S, FIRST_BYTE_S, IDLE_S, Channel
 from headgate.store.changes import note_change
-from headgate.store.database import Database
 from headgate.store.schema import Source, channels, credentials
-from headgate.store.secrets import Sealer
+from headgate.store.secrets import Sealer, SecretUnreadable
 
 PURPOSE = "upstream credentials"
 """What the `Sealer` of this repository is for."""
@@ -66,15 +65,14 @@ class ListedCredential(Struct, frozen=True, kw_only=True):
 
 async def put_channel(
     conn: AsyncConnection,
-    database: Database,
     sealer: Sealer,
     channel: NewChannel,
     *,
     now_ms: int,
     source: Source = "console",
 ) -> int:
-    """Make the channel of that name, or make the one there is equal to it; returns its id. A credential that stays keeps
-    its id and state."""
+    """Make the channel of that name, or make the one there is equal to it; returns its id. A credential that stays
+    keeps its id and state. Where nothing differs, nothing is written."""
     values = {
         "provider": channel.provider,
         "enabled": channel.enabled,
@@ -83,11 +81,17 @@ async def put_channel(
         "settings": msgspec.json.encode(channel.settings).decode(),
         "source": source,
     }
-    row = database.insert(channels).values(name=channel.name, **values, created_at=now_ms)
-    row = row.on_conflict_do_update(index_elements=["name"], set_=values)
-    channel_id = int((await conn.execute(row.returning(channels.c.id))).scalar_one())
-    await note_change(conn, "channel", channel_id, now_ms)
-    await _put_credentials(conn, sealer, channel_id, channel.secrets)
+    present = (await conn.execute(select(channels).where(channels.c.name == channel.name))).one_or_none()
+    differs = present is None or any(present._mapping[name] != value for name, value in values.items())
+    if present is None:
+        made = channels.insert().values(name=channel.name, **values, created_at=now_ms).returning(channels.c.id)
+        channel_id = int((await conn.execute(made)).scalar_one())
+    else:
+        channel_id = present.id
+        if differs:
+            await conn.execute(update(channels).where(channels.c.id == channel_id).values(**values))
+    if await _put_credentials(conn, sealer, channel_id, channel.secrets) or differs:
+        await note_change(conn, "channel", channel_id, now_ms)
     return channel_id
 
 
@@ -154,17 +158,27 @@ async def set_credential_enabled(
     await note_change(conn, "channel", channel_id, now_ms)
 
 
-async def _put_credentials(conn: AsyncConnection, sealer: Sealer, channel_id: int, secrets: Sequence[str]) -> None:
+async def _put_credentials(conn: AsyncConnection, sealer: Sealer, channel_id: int, secrets: Sequence[str]) -> bool:
+    """Whether there was anything to do."""
     owner = _owner(channel_id)
     rows = await conn.execute(select(credentials).where(credentials.c.channel_id == channel_id))
-    stored = {sealer.unseal(row.secret, owner): row.id for row in rows}
-    gone = [credential_id for secret, credential_id in stored.items() if secret not in secrets]
+    stored = {row.id: _readable(sealer, row.secret, owner) for row in rows}
+    gone = [credential_id for credential_id, secret in stored.items() if secret not in secrets]
+    new = [secret for secret in dict.fromkeys(secrets) if secret not in stored.values()]
     if gone:
         await conn.execute(credentials.delete().where(credentials.c.id.in_(gone)))
-    for secret in dict.fromkeys(secrets):
-        if secret not in stored:
-            values = {"channel_id": channel_id, "secret": sealer.seal(secret, owner), "enabled": True}
-            await conn.execute(credentials.insert().values(**values))
+    for secret in new:
+        values = {"channel_id": channel_id, "secret": sealer.seal(secret, owner), "enabled": True}
+        await conn.execute(credentials.insert().values(**values))
+    return bool(gone or new)
+
+
+def _readable(sealer: Sealer, sealed: bytes, owner: str) -> str | None:
+    """The secret, or None where the master key has been changed: whoever puts a channel gives its secrets anew."""
+    try:
+        return sealer.unseal(sealed, owner)
+    except SecretUnreadable:
+        return None
 
 
 def _owner(channel_id: int) -> str:

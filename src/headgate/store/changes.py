@@ -30,9 +30,14 @@ async def note_change(conn: AsyncConnection, subject: Subject, ref: int | None, 
     writers of changes therefore take turns; SQLite knows one writer at a time anyway. Call it before taking locks on
     accounts, so that two writers never wait for each other.
     """
+    await take_turn(conn)
+    await conn.execute(insert(changes).values(subject=subject, ref=ref, at=now_ms))
+
+
+async def take_turn(conn: AsyncConnection) -> None:
+    """Wait until no other transaction changes the configuration; until this one ends, none will."""
     if conn.dialect.name == "postgresql":
         await conn.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
-    await conn.execute(insert(changes).values(subject=subject, ref=ref, at=now_ms))
 
 
 async def newest_change(conn: AsyncConnection) -> int:
