@@ -37,6 +37,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     gemini_generate: `budget` for 2.5, `level` from 3."""
     sampling_with_thinking: bool = True
     """anthropic_messages: whether temperature and top_p are accepted at all (not from opus 4.7 on)."""
+    system_messages: bool = False
+    """anthropic_messages: whether a system message may stand in the middle of a conversation (Anthropic's own API from
+    opus 4.8 on; not on Bedrock, Vertex AI or Foundry; platform.claude.com, mid-conversation-system-messages.md, read
+    2026-11-23)."""
     max_output_tokens: int = 0
     """The model's own limit, used where the protocol demands a limit and the caller gave none; 0: unknown."""
     extra_body: dict[str, Json] = {}
