@@ -2,12 +2,12 @@
 the caller commits.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headgate.billing.receipt import Attempt, Ending, Receipt
@@ -19,6 +19,44 @@ HOUR_MS = 3_600_000
 
 # What an upstream claims must not make a sum overflow that lasts for years.
 _MOST_TOKENS = 10**12
+
+# A batch goes to the database as one JSON text, which the database itself takes apart: binding twenty values a row in
+# Python costs five times as much processor time, on the thread that relays.
+_COLUMNS: dict[str, str] = {
+    "id": "text",
+    "started_at": "bigint",
+    "user_id": "bigint",
+    "key_id": "bigint",
+    "channel_id": "bigint",
+    "model": "text",
+    "upstream_model": "text",
+    "operation": "text",
+    "ending": "text",
+    "status": "integer",
+    "usage": "text",
+    "charge_nano": "bigint",
+    "cost_nano": "bigint",
+    "overrun_nano": "bigint",
+    "estimated": "boolean",
+    "stream": "boolean",
+    "duration_ms": "integer",
+    "first_byte_ms": "integer",
+    "detail": "text",
+    "transfer_id": "bigint",
+}
+_VALUES = {
+    "sqlite": ", ".join(f"json_extract(value, '$[{position}]')" for position in range(len(_COLUMNS))),
+    "postgresql": ", ".join(f"(value->>{n})::{kind}" for n, kind in enumerate(_COLUMNS.values())),
+}
+_UNPACKED = {"sqlite": "json_each(:batch)", "postgresql": "json_array_elements(CAST(:batch AS json))"}
+_ADD = {
+    dialect: text(f"INSERT INTO receipts ({', '.join(_COLUMNS)}) SELECT {_VALUES[dialect]} FROM {unpacked}")  # noqa: S608
+    for dialect, unpacked in _UNPACKED.items()
+}
+_KNOWN = {
+    "sqlite": text("SELECT id FROM receipts WHERE id IN (SELECT value FROM json_each(:batch))"),
+    "postgresql": text("SELECT id FROM receipts WHERE id IN (SELECT json_array_elements_text(CAST(:batch AS json)))"),
+}
 
 _COUNTED = ("calls", "failures", "tokens_in", "tokens_out", "charge_nano", "cost_nano", "duration_ms")
 _CHARGED_ENDINGS: frozenset[Ending] = frozenset({"completed", "client_gone"})
@@ -71,14 +109,18 @@ class Filter(Struct, frozen=True, kw_only=True):
     until_ms: int | None = None
 
 
-async def known(conn: AsyncConnection, ids: Collection[str]) -> set[str]:
+async def known(conn: AsyncConnection, database: Database, ids: Iterable[str]) -> set[str]:
     """Which of these calls have a receipt."""
-    return set(await conn.scalars(select(receipts.c.id).where(receipts.c.id.in_(ids))))
+    batch = {"batch": msgspec.json.encode(list(ids)).decode()}
+    return set(await conn.scalars(_KNOWN[database.dialect], batch))
 
 
-async def add(conn: AsyncConnection, fresh: Sequence[Receipt], transfer_ids: Mapping[int, int]) -> None:
+async def add(
+    conn: AsyncConnection, database: Database, fresh: Sequence[Receipt], transfer_ids: Mapping[int, int]
+) -> None:
     """Store receipts that are not stored yet. `transfer_ids` names the transfer of each wallet's charges."""
-    await conn.execute(receipts.insert(), [_row(receipt, transfer_ids.get(receipt.wallet_id)) for receipt in fresh])
+    rows = [_row(receipt, transfer_ids.get(receipt.wallet_id)) for receipt in fresh]
+    await conn.execute(_ADD[database.dialect], {"batch": msgspec.json.encode(rows).decode()})
 
 
 async def roll_up(conn: AsyncConnection, database: Database, fresh: Sequence[Receipt]) -> None:
@@ -135,29 +177,30 @@ async def remove_before(conn: AsyncConnection, before_ms: int, limit: int) -> in
     return (await conn.execute(delete(receipts).where(receipts.c.id.in_(oldest)))).rowcount
 
 
-def _row(receipt: Receipt, transfer_id: int | None) -> dict[str, object]:
-    return {
-        "id": receipt.id,
-        "started_at": receipt.started_at,
-        "user_id": receipt.user_id,
-        "key_id": receipt.key_id,
-        "channel_id": receipt.channel_id,
-        "model": receipt.model,
-        "upstream_model": receipt.upstream_model,
-        "operation": receipt.operation,
-        "ending": receipt.ending,
-        "status": receipt.status,
-        "usage": msgspec.json.encode(receipt.usage).decode(),
-        "charge_nano": receipt.charge_nano,
-        "cost_nano": receipt.cost_nano,
-        "overrun_nano": receipt.overrun_nano,
-        "estimated": receipt.estimated,
-        "stream": receipt.stream,
-        "duration_ms": receipt.duration_ms,
-        "first_byte_ms": receipt.first_byte_ms,
-        "detail": _detail(receipt),
-        "transfer_id": transfer_id if receipt.charge_nano else None,
-    }
+def _row(receipt: Receipt, transfer_id: int | None) -> tuple[object, ...]:
+    """The receipt's row, in the order of the table's columns."""
+    return (
+        receipt.id,
+        receipt.started_at,
+        receipt.user_id,
+        receipt.key_id,
+        receipt.channel_id,
+        receipt.model,
+        receipt.upstream_model,
+        receipt.operation,
+        receipt.ending,
+        receipt.status,
+        msgspec.json.encode(receipt.usage).decode(),
+        receipt.charge_nano,
+        receipt.cost_nano,
+        receipt.overrun_nano,
+        receipt.estimated,
+        receipt.stream,
+        receipt.duration_ms,
+        receipt.first_byte_ms,
+        _detail(receipt),
+        transfer_id if receipt.charge_nano else None,
+    )
 
 
 def _detail(receipt: Receipt) -> str | None:

@@ -71,8 +71,8 @@ async def post_batch(
     """Store the receipts that are new and move their charges out of this worker's allotments; returns how many were
     new. What an allotment no longer has comes from its account, and what that has not either from `shortfall`."""
     first = {receipt.id: receipt for receipt in reversed(batch)}
-    stored = await archive.known(conn, first)
-    fresh = [receipt for receipt in reversed(first.values()) if receipt.id not in stored]
+    stored = await archive.known(conn, database, first)
+    fresh = [_fitting(receipt) for receipt in reversed(first.values()) if receipt.id not in stored]
     if not fresh:
         return 0
     await archive.roll_up(conn, database, fresh)
@@ -85,7 +85,7 @@ async def post_batch(
         for move in _collect(account_id, amount_nano, far_side, mine.get(account_id), owners.get(account_id))
     ]
     ids = await books.post(conn, moves, now_ms)
-    await archive.add(conn, fresh, _transfer_of(due, moves, ids, mine))
+    await archive.add(conn, database, fresh, _transfer_of(due, moves, ids, mine))
     return len(fresh)
 
 
@@ -121,6 +121,14 @@ def _transfer_of(
         for wallet_id in due.wallets
     }
     return {wallet_id: number for wallet_id, number in found.items() if number is not None}
+
+
+def _fitting(receipt: Receipt) -> Receipt:
+    """One receipt that the database will not take would keep all that come after it waiting for ever."""
+    texts = (receipt.model, receipt.upstream_model or "", *receipt.dropped)
+    if all(len(text) <= _LONGEST_TEXT and "\0" not in text for text in texts):
+        return receipt
+    return storable(receipt)
 
 
 def _text(text: str) -> str:
