@@ -178,11 +178,9 @@ class Answer:
             raise TooLarge(f"The limit is {self._limit} bytes.", received=True)
         self._pieces.append(data)
 
-    def _decode(self, data: bytes) -> None:
-        """Decodes and delivers what arrives, but no more than the reader can take: a small compressed body may be a huge
-        one."""
-        decoder = self._decoder
-        assert decoder is not None
+    def _decode(self, decoder: Decoder, data: bytes) -> None:
+        """Decodes and delivers what arrives, but no more than the reader can take: a small compressed body may be a
+        huge one."""
         decoder.feed(data)
         self._empty(decoder)
 

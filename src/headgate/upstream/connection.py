@@ -193,16 +193,12 @@ class Connection(asyncio.Protocol):
         self._quiet += len(data)
         try:
             parser.feed_data(data)
-        except HttpParserCallbackError as error:
-            self._fail(error.__context__ or ProtocolError(received=True))
-        except HttpParserUpgrade:
-            self._fail(ProtocolError("It switches protocols unasked.", received=True))
-        except HttpParserError as error:
-            if self._answered:
+        except (HttpParserError, HttpParserUpgrade) as error:
+            if self._answered:  # the answer is good; what came after it is not
                 self._spent = True
                 self._complete()
             else:
-                self._fail(ProtocolError(f"{error}.", received=True))
+                self._fail(_cause(error))
         else:
             if self._answered:
                 self._complete()
@@ -239,8 +235,8 @@ class Connection(asyncio.Protocol):
     # --- the parser's side
 
     def on_message_begin(self) -> None:
-        if self._answered:
-            self._spent = True
+        if self._answered:  # more than was asked for: raising stops the parser
+            raise ProtocolError("It answered twice.", received=True)
         self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -267,6 +263,7 @@ class Connection(asyncio.Protocol):
         if self._head_only:
             self._answered = True
             self._keep_alive = False  # the parser would take the next answer for this one's body
+            self.deliver = _discard
 
     def on_body(self, data: bytes) -> None:
         self._quiet = 0
@@ -370,3 +367,18 @@ class Connection(asyncio.Protocol):
         if self._transport is None or not piece:
             return
         self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+
+
+def _discard(data: bytes) -> None:
+    """Takes what is nobody's."""
+
+
+def _cause(error: Exception) -> BaseException:
+    """What the parser's complaint stands for: where one of our callbacks raised, that."""
+    match error:
+        case HttpParserCallbackError():
+            return error.__context__ or ProtocolError(received=True)
+        case HttpParserUpgrade():
+            return ProtocolError("It switches protocols unasked.", received=True)
+        case _:
+            return ProtocolError(f"{error}.", received=True)

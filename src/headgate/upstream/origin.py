@@ -11,8 +11,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Timeouts(Struct, frozen=True):
-    """Limits in seconds. All but the first are watched by a coarse sweep: a limit is never cut short, and may be overrun
-    by up to two sweeps.
+    """Limits in seconds. All but the first are watched by a coarse sweep: a limit is never cut short, and may be
+    overrun by up to two sweeps.
 
     `connect_s`: name look-up, TCP, proxy and TLS together, and the wait for a free connection where their number is
     limited. `first_byte_s`: from the request's last byte to the end of the answer's head. `idle_s`: between two pieces

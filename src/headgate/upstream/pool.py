@@ -19,7 +19,8 @@ class Pool:
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
 
     def __repr__(self) -> str:
-        return f"<Pool {len(self.open)} open, {len(self.idle)} idle, {self._dialing} dialing, {len(self._waiters)} waiting>"
+        counts = f"{len(self.open)} open, {len(self.idle)} idle, {self._dialing} dialing, {len(self._waiters)} waiting"
+        return f"<Pool {counts}>"
 
     def take(self) -> Connection | None:
         """A free connection, if there is one."""
