@@ -1,0 +1,190 @@
+"""Reading same-protocol answers as they pass.
+
+Google marks no end. A stream has ended when every candidate seen has a finish reason, or the prompt was blocked; frames
+after that are still read, for a later usage report counts more. Bytes are sent on frame by frame, unchanged.
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from headgate.canonical.codec import Delivered, Read
+from headgate.canonical.failure import Failure, Refused
+from headgate.canonical.parts import Json
+from headgate.canonical.usage import Usage
+from headgate.protocols.framing import Frame
+from headgate.protocols.gemini_generate.answer import unreadable
+from headgate.protocols.gemini_generate.array import AnyFramer
+from headgate.protocols.gemini_generate.errors import stream_failure
+from headgate.protocols.gemini_generate.finish import explains_emptiness
+from headgate.protocols.gemini_generate.usage import UsageReader
+from headgate.protocols.gemini_generate.wire import (
+    BLOCK_NUMBERS,
+    FINISH_NUMBERS,
+    UNSPECIFIED,
+    MeteredAnswer,
+    MeteredPart,
+    enum_name,
+)
+
+_answer = msgspec.json.Decoder(MeteredAnswer)
+_call = msgspec.json.Decoder(dict[str, Raw])
+
+# An image made is billed as so many tokens, up to 1024 pixels square
+# (https://ai.google.dev/gemini-api/docs/pricing, 2026-11).
+_IMAGE_TOKENS = 1290
+_AUDIO_BYTES = 2560  # base64 of 24 kHz 16-bit sound: 25 tokens a second, 64,000 characters a second
+_BYTES_A_TOKEN = 3
+
+
+class GeminiMeter:
+    """`Meter` of this protocol, for either stream form."""
+
+    def __init__(self, wants_usage: bool) -> None:
+        self.usage: Usage | None = None
+        self.tokens = 0
+        self.begun = False
+        self.ended = False
+        self.finish: str | None = None
+        self.failure: Failure | None = None
+        self.model: str | None = None
+        self._framer = AnyFramer()
+        self._usage = UsageReader()
+        self._finished: dict[int, bool] = {}
+        self._said = _Said()
+
+    def feed(self, data: bytes) -> bytes:
+        return self._pass(self._framer.feed(data))
+
+    def close(self) -> bytes:
+        return self._pass(self._framer.close())
+
+    def delivered(self) -> Delivered:
+        return self._said.delivered()
+
+    def _pass(self, frames: list[Frame]) -> bytes:
+        for frame in frames:
+            if frame.data and frame.data != b"[DONE]":
+                self._read(frame.data)
+        return frames[0].raw if len(frames) == 1 else b"".join(frame.raw for frame in frames)
+
+    def _read(self, data: bytes) -> None:
+        try:
+            answer = _answer.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self.failure = self.failure or unreadable(error)
+            return
+        if answer.error:
+            self.failure = stream_failure(_plain(data))
+            return
+        self.model = answer.model_version or self.model
+        if self._usage.read(answer):
+            self.usage = self._usage.usage
+        for place, candidate in enumerate(answer.candidates or ()):
+            number = place if candidate.index is None else candidate.index
+            parts = candidate.content.parts if candidate.content else None
+            for part in parts or ():
+                self.begun = self._said.take(part) or self.begun
+            reason = _reason(candidate.finish_reason, FINISH_NUMBERS)
+            self._finished[number] = self._finished.get(number, False) or reason is not None
+            self.finish = reason or self.finish
+        blocked = _reason(answer.prompt_feedback.block_reason, BLOCK_NUMBERS) if answer.prompt_feedback else None
+        self.finish = self.finish or blocked
+        self.ended = self.ended or blocked is not None or (bool(self._finished) and all(self._finished.values()))
+        self.tokens = max(self._said.tokens, self.usage.total_out if self.usage else 0)
+
+
+class _Said(Struct):
+    """What an answer brought, and about how many tokens that was."""
+
+    written: list[str] = []
+    thought: list[str] = []
+    media_tokens: int = 0
+    text_bytes: int = 0
+
+    def take(self, part: MeteredPart) -> bool:
+        """Count a part; return whether it is worth sending."""
+        if part.text:
+            (self.thought if part.thought else self.written).append(part.text)
+            self.text_bytes += len(part.text) if part.text.isascii() else len(part.text.encode("utf-8", "replace"))
+            return True
+        for raw in (part.function_call, part.executable_code):
+            if raw:
+                said = _arguments(raw)
+                self.written.append(said)
+                self.text_bytes += len(said)
+                return True
+        if part.inline_data:
+            sound = b'"audio/' in memoryview(part.inline_data)[:200].tobytes()
+            self.media_tokens += len(part.inline_data) // _AUDIO_BYTES + 1 if sound else _IMAGE_TOKENS
+            return True
+        return bool(part.file_data or part.code_execution_result or part.tool_call or part.tool_response)
+
+    @property
+    def tokens(self) -> int:
+        return self.text_bytes // _BYTES_A_TOKEN + self.media_tokens
+
+    def delivered(self) -> Delivered:
+        return Delivered(text="".join(self.written), reasoning_text="".join(self.thought))
+
+
+def _arguments(raw: Raw) -> str:
+    """What a model wrote of a function call or a piece of code: name and arguments."""
+    try:
+        found = _call.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    fields = (found.get(name) for name in ("name", "args", "partialArgs", "code"))
+    return " ".join(bytes(field).decode("utf-8", "replace") for field in fields if field is not None)
+
+
+def _reason(value: object, numbers: tuple[str, ...]) -> str | None:
+    name = enum_name(value, numbers)
+    return None if name in UNSPECIFIED else name
+
+
+def _plain(data: bytes) -> Json:
+    found: Json = msgspec.json.decode(data)
+    return found
+
+
+def read(body: bytes) -> Read:
+    """What a whole answer says. An answer without content is empty unless it was blocked or its limit was used up by
+    thinking: to ask again would bring the same.
+
+    Raises:
+        Refused: where it cannot be read (blame: upstream).
+    """
+    answer = _whole(body)
+    usage = UsageReader()
+    usage.read(answer)
+    finish: str | None = None
+    said = False
+    for candidate in answer.candidates or ():
+        finish = _reason(candidate.finish_reason, FINISH_NUMBERS) or finish
+        parts = candidate.content.parts if candidate.content else None
+        said = any(_Said().take(part) for part in parts or ()) or said
+    blocked = _reason(answer.prompt_feedback.block_reason, BLOCK_NUMBERS) if answer.prompt_feedback else None
+    explained = blocked is not None or explains_emptiness(finish)
+    return Read(
+        usage=usage.usage, empty=not said and not explained, model=answer.model_version, finish=finish or blocked
+    )
+
+
+def read_delivered(body: bytes) -> Delivered:
+    """What a whole answer brought, for counting where no usage came.
+
+    Raises:
+        Refused: where it cannot be read (blame: upstream).
+    """
+    said = _Said()
+    for candidate in _whole(body).candidates or ():
+        for part in candidate.content.parts or () if candidate.content else ():
+            said.take(part)
+    return said.delivered()
+
+
+def _whole(body: bytes) -> MeteredAnswer:
+    try:
+        return _answer.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(unreadable(error)) from error
