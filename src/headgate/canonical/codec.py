@@ -73,8 +73,12 @@ class Meter(Interface):
         model: the model name in the answer, if it gave one.
     """
 
-    usage: Usage | None
-    tokens: int
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def tokens(self) -> int: ...
+
     begun: bool
     ended: bool
     finish: str | None

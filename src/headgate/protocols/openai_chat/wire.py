@@ -5,12 +5,14 @@ one, by the `take_*` functions, so that a wrong type is a clear refusal and neve
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
 from headgate.canonical.failure import Blame, Failure, Kind, Refused, refuse
+from headgate.canonical.parts import Json, ProtocolName, ProviderData
 
 JsonObject = dict[str, Any]
 T = TypeVar("T")
@@ -137,3 +139,87 @@ def unreadable_answer() -> Refused:
     """What to raise for an upstream's answer that is not the JSON object it should be."""
     message = "the upstream's answer could not be read"
     return Refused(Failure(kind=Kind.UPSTREAM, message=message, blame=Blame.UPSTREAM))
+
+
+NAME: ProtocolName = "openai_chat"
+
+
+def optional(wire: JsonObject, name: str, kind: type[T], where: str) -> T | None:
+    """A member of a request of the wanted type, or None where it is absent or null.
+
+    Raises:
+        Refused: it is of another type.
+    """
+    value = wire.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        path = f"{where}.{name}" if where else name
+        raise wrong(path, f"expected {_KIND_NAMES[kind]}, got {_kind_name(value)}")
+    return value
+
+
+def required(wire: JsonObject, name: str, kind: type[T], where: str) -> T:
+    """The same for a member that must be there."""
+    value = optional(wire, name, kind, where)
+    if value is None:
+        path = f"{where}.{name}" if where else name
+        raise refuse(f"'{path}' is required.", param=_param(path), code="invalid_request")
+    return value
+
+
+def number(wire: JsonObject, name: str) -> float | None:
+    """A top-level number."""
+    value = wire.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return optional(wire, name, float, "")
+
+
+def objects(value: list[Any], where: str) -> list[JsonObject]:
+    """A list that must hold objects only."""
+    for place, item in enumerate(value):
+        if not isinstance(item, dict):
+            raise wrong(f"{where}[{place}]", f"expected an object, got {_kind_name(item)}")
+    return value
+
+
+def wrong(path: str, complaint: str) -> Refused:
+    """The refusal of one value of a request."""
+    return refuse(f"Invalid value for '{path}': {complaint}.", param=_param(path), code="invalid_request")
+
+
+def _param(path: str) -> str:
+    return re.split(r"[.\[]", path)[0]
+
+
+_KIND_NAMES: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def _kind_name(value: object) -> str:
+    return _KIND_NAMES.get(type(value), "null")
+
+
+def rest(wire: JsonObject, *known: str) -> JsonObject:
+    """The members that nobody has read."""
+    return {name: value for name, value in wire.items() if name not in known}
+
+
+def bag(members: JsonObject) -> ProviderData:
+    """Members for nobody but this protocol."""
+    return {NAME: members} if members else {}
+
+
+def own(data: ProviderData) -> Mapping[str, Json]:
+    """What this protocol had put aside."""
+    return data.get(NAME, {})
+
+
+dump = msgspec.json.Encoder().encode
