@@ -21,6 +21,10 @@ class NewKey(Struct, frozen=True):
     hash: bytes
     hint: str
 
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"NewKey({self.hint!r})"
+
 
 def make_key() -> NewKey:
     """A random key. No dash follows the prefix, because compatible gateways read one as the beginning of a suffix."""
