@@ -17,6 +17,7 @@ class FakeTransport:
         self.written = b""
         self.closed = False
         self.reading = True
+        self.resumed = 0
         self.unsent = 0
 
     def write(self, data: bytes) -> None:
@@ -33,6 +34,7 @@ class FakeTransport:
 
     def resume_reading(self) -> None:
         self.reading = True
+        self.resumed += 1
 
     def get_write_buffer_size(self) -> int:
         return self.unsent

@@ -5,8 +5,8 @@ import gc
 from collections.abc import AsyncIterator
 
 import pytest
-from fakes.peer import Reply, ok, peer, reply
 
+from fakes.peer import Reply, ok, peer, reply
 from headgate.upstream import (
     Broken,
     Client,
@@ -226,7 +226,7 @@ async def test_unused_connections_are_closed_and_the_sweep_sleeps() -> None:
         await it.all_lost()
         await asyncio.sleep(0.05)
         assert client.stats().open == 0
-        assert client._timer is None  # noqa: SLF001
+        assert client._timer is None
         assert await call(client, it.origin()) == b"hello"
         await client.close()
 

@@ -1,4 +1,5 @@
-"""Content codings of answers, decoded piece by piece and never more than `PIECE` bytes at once.
+"""Content codings of answers, decoded piece by piece: a step gives about `PIECE` bytes (zstd: a few
+blocks), however much its input unpacks to.
 
 We ask for `identity`; these are for upstreams that compress all the same. gzip and deflate come with Python; br needs
 `brotli` and zstd needs `zstandard`, where installed.
@@ -82,18 +83,18 @@ class Brotli:
         self._input += data
 
     def next(self) -> bytes:
+        if self._brotli.is_finished():
+            return b""
         try:
-            given, self._input = self._input, b""
-            if not given and self._brotli.can_accept_more_data():
-                return b""
-            if self._brotli.can_accept_more_data():
+            piece = b""
+            if self._begun:
+                piece = self._brotli.process(b"", output_buffer_limit=PIECE)  # it must be emptied before it is fed
+            if not piece and self._input:
+                given, self._input = self._input, b""
                 piece = self._brotli.process(given, output_buffer_limit=PIECE)
-            else:  # it must be emptied before it is fed
-                self._input = given
-                piece = self._brotli.process(b"", output_buffer_limit=PIECE)
         except BROTLI.error as error:
             raise ProtocolError("The compressed body is damaged.", received=True) from error
-        return bytes(piece) or (self.next() if self._input else b"")
+        return bytes(piece)
 
     @property
     def finished(self) -> bool:
