@@ -26,7 +26,7 @@ def find(request: Request) -> Route:
     """The route of a request."""
     path = request.path.rstrip("/")
     if request.method == "POST":
-        return _post(path)
+        return _post(request, path)
     speaker = _speaker(request, path)
     if path.endswith("/models") or "/models/" in path:
         return Route(speaker, "models")
@@ -35,7 +35,7 @@ def find(request: Request) -> Route:
     return Route(speaker, "unknown")
 
 
-def _post(path: str) -> Route:
+def _post(request: Request, path: str) -> Route:
     if path.endswith("/chat/completions"):
         return Route(openai_chat.SPEAKER, "call")
     if path.endswith("/messages"):
@@ -52,7 +52,7 @@ def _post(path: str) -> Route:
         action = found["action"]
         kind = "call" if action in gemini_generate.ACTIONS else "unknown"
         return Route(gemini_generate.SPEAKER, kind, action, found["model"])
-    return Route(openai_chat.SPEAKER, "unknown")
+    return Route(_speaker(request, path), "unknown")
 
 
 def _speaker(request: Request, path: str) -> Speaker:
