@@ -31,6 +31,7 @@ class _Block(Struct):
     source: Raw = _ABSENT
     content: Raw = _ABSENT
     input: Raw = _ABSENT
+    tool: Raw = _ABSENT
 
 
 class _Message(Struct):
@@ -79,7 +80,7 @@ class _Counts:
         for said in (block.text, block.thinking, block.title, block.context):
             if said:
                 self.text += _size(said)
-        self.text += len(block.input)
+        self.text += len(block.input) + len(block.tool)
         if block.type in _MEDIA_KINDS and _given(block.source):
             self._media(block.type, block.source, depth)
         if block.type in _NESTING_KINDS and depth < _DEEPEST and _given(block.content):
