@@ -15,7 +15,7 @@ from headgate.protocols.gemini_generate.errors import (
 )
 from headgate.protocols.gemini_generate.meter import GeminiMeter, read, read_delivered
 from headgate.protocols.gemini_generate.peek import encode_count, patch, peek
-from headgate.protocols.gemini_generate.request import decode_request, encode_request
+from headgate.protocols.gemini_generate.request import check_portable, decode_request, encode_request
 from headgate.protocols.gemini_generate.response import decode_response, encode_response
 from headgate.protocols.gemini_generate.stream import GeminiDecoder, GeminiEncoder
 
@@ -36,6 +36,7 @@ CODEC = Codec(
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
     encode_count=encode_count,
+    check_portable=check_portable,
 )
 
 __all__ = ["CODEC", "ArrayReframer", "encode_array_error"]

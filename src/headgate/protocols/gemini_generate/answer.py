@@ -61,6 +61,7 @@ _read_plain = msgspec.json.Decoder()
 
 # A candidate's fields that become canonical; the others are kept for its own protocol.
 _CANDIDATE = frozenset({"content", "index", "logprobsResult", "tokenCount"})
+_CITING = frozenset({"groundingMetadata", "citationMetadata"})
 _OURS = frozenset({"groundingMetadata", "urlContextMetadata"})
 
 
@@ -119,6 +120,7 @@ class AnswerReader:
         if self.blocked and not self._candidates:
             events.append(Finished(reason="content_filter"))
         for number, found in sorted(self._candidates.items()):
+            events += () if self._whole else found.cite(last=True)
             events += found.end()
             events += self._tools(number, found)
             events.append(found.finished(number))
@@ -199,7 +201,7 @@ class _Candidate:
         self._texts: list[str] = []
         self._audio_rest = b""
         self._partial: tuple[ToolCall, PartialArguments] | None = None
-        self._cited = False
+        self._cited: list[Placed] = []
 
     def read(self, value: dict[str, Json]) -> list[StreamEvent]:
         content = obj(value.get("content"), "content")
@@ -209,7 +211,7 @@ class _Candidate:
         events += self._logprobs(decode_logprobs(value.get("logprobsResult")))
         for name, item in value.items():
             if name not in _CANDIDATE and item is not None and not (name in _OURS and item == {}):
-                self.own[name] = item
+                self.own[name] = _more(self.own.get(name), item) if name == "citationMetadata" else item
         reason = enum_name(value.get("finishReason"), FINISH_NUMBERS)
         if reason is not None and reason not in UNSPECIFIED:
             self.finish = reason
@@ -341,19 +343,32 @@ class _Candidate:
     def citations(self) -> list[Placed]:
         return cite(self.own.get("groundingMetadata"), self.own.get("citationMetadata"), self._texts)
 
-    def cite(self) -> Sequence[StreamEvent]:
-        """Citations for the text that is open, once. Offsets into an earlier text are left out: it has been told."""
-        if self._cited or not isinstance(self._open, Text):
+    def cite(self, *, last: bool = False) -> Sequence[StreamEvent]:
+        """Citations for the text that is open, each once. Offsets into an earlier text are left out: it has been told.
+        A citation whose stretch has not come yet waits, unless this is the `last` chance."""
+        if not isinstance(self._open, Text):
             return []
-        found = self.citations()
-        self._cited = bool(found) and self.finish is not None
-        if not self._cited:
-            return []
-        last = len(self._texts) - 1
-        return [
-            PartDelta(index=self._at, citation=c if n == last else replace(c, start=None, end=None)) for n, c in found
-        ]
+        events: list[StreamEvent] = []
+        for placed in self.citations() if self.own.keys() & _CITING else ():
+            number, citation = placed
+            if placed not in self._cited and (last or number is not None):
+                self._cited.append(placed)
+                told = citation if number == len(self._texts) - 1 else replace(citation, start=None, end=None)
+                events.append(PartDelta(index=self._at, citation=told))
+        return events
 
     def finished(self, number: int) -> Finished:
         reason = decode_finish(self.finish or "STOP", called=self._called)
         return Finished(reason=reason, candidate=number, provider_data={NAME: self.own} if self.own else {})
+
+
+def _more(before: Json, after: Json) -> Json:
+    """`citationMetadata` of a later frame added to that of earlier ones."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    out = dict(after)
+    for name, rows in before.items():
+        later = after.get(name)
+        if isinstance(rows, list):
+            out[name] = [*rows, *(row for row in later if row not in rows)] if isinstance(later, list) else rows
+    return out

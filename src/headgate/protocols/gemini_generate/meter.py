@@ -4,8 +4,10 @@ Google marks no end. A stream has ended when every candidate seen has a finish r
 after that are still read, for a later usage report counts more. Bytes are sent on frame by frame, unchanged.
 """
 
+from io import StringIO
+
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from headgate.canonical.codec import Delivered, Read
 from headgate.canonical.failure import Failure, Refused
@@ -34,6 +36,7 @@ _call = msgspec.json.Decoder(dict[str, Raw])
 _IMAGE_TOKENS = 1290
 _AUDIO_BYTES = 2560  # base64 of 24 kHz 16-bit sound: 25 tokens a second, 64,000 characters a second
 _BYTES_A_TOKEN = 3
+_KEPT_CHARS = 65_536
 
 
 class GeminiMeter:
@@ -70,8 +73,10 @@ class GeminiMeter:
     def _read(self, data: bytes) -> None:
         try:
             answer = _answer.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self.failure = self.failure or unreadable(error)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            # Passed on all the same, so it was delivered: all of it is counted as if the model had said it.
+            self._said.write(data.decode("utf-8", "replace"))
+            self.begun = True
             return
         if answer.error:
             self.failure = stream_failure(_plain(data))
@@ -93,38 +98,53 @@ class GeminiMeter:
         self.tokens = max(self._said.tokens, self.usage.total_out if self.usage else 0)
 
 
-class _Said(Struct):
-    """What an answer brought, and about how many tokens that was."""
+class _Said:
+    """What an answer brought: its text up to a bound, how long it was in all, and about how many tokens."""
 
-    written: list[str] = []
-    thought: list[str] = []
-    media_tokens: int = 0
-    text_bytes: int = 0
+    def __init__(self) -> None:
+        self._text = StringIO()
+        self._thought = StringIO()
+        self._text_chars = 0
+        self._thought_chars = 0
+        self._bytes = 0
+        self._media_tokens = 0
 
     def take(self, part: MeteredPart) -> bool:
         """Count a part; return whether it is worth sending."""
         if part.text:
-            (self.thought if part.thought else self.written).append(part.text)
-            self.text_bytes += len(part.text) if part.text.isascii() else len(part.text.encode("utf-8", "replace"))
+            self.write(part.text, thought=bool(part.thought))
             return True
         for raw in (part.function_call, part.executable_code):
             if raw:
-                said = _arguments(raw)
-                self.written.append(said)
-                self.text_bytes += len(said)
+                self.write(_arguments(raw))
                 return True
         if part.inline_data:
             sound = b'"audio/' in memoryview(part.inline_data)[:200].tobytes()
-            self.media_tokens += len(part.inline_data) // _AUDIO_BYTES + 1 if sound else _IMAGE_TOKENS
+            self._media_tokens += len(part.inline_data) // _AUDIO_BYTES + 1 if sound else _IMAGE_TOKENS
             return True
         return bool(part.file_data or part.code_execution_result or part.tool_call or part.tool_response)
 
+    def write(self, text: str, *, thought: bool = False) -> None:
+        before = self._thought_chars if thought else self._text_chars
+        if before < _KEPT_CHARS:
+            (self._thought if thought else self._text).write(text[: _KEPT_CHARS - before])
+        if thought:
+            self._thought_chars += len(text)
+        else:
+            self._text_chars += len(text)
+        self._bytes += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
     @property
     def tokens(self) -> int:
-        return self.text_bytes // _BYTES_A_TOKEN + self.media_tokens
+        return self._bytes // _BYTES_A_TOKEN + self._media_tokens
 
     def delivered(self) -> Delivered:
-        return Delivered(text="".join(self.written), reasoning_text="".join(self.thought))
+        return Delivered(
+            text=self._text.getvalue(),
+            reasoning_text=self._thought.getvalue(),
+            text_chars=self._text_chars,
+            reasoning_chars=self._thought_chars,
+        )
 
 
 def _arguments(raw: Raw) -> str:
@@ -166,7 +186,11 @@ def read(body: bytes) -> Read:
     blocked = _reason(answer.prompt_feedback.block_reason, BLOCK_NUMBERS) if answer.prompt_feedback else None
     explained = blocked is not None or explains_emptiness(finish)
     return Read(
-        usage=usage.usage, empty=not said and not explained, model=answer.model_version, finish=finish or blocked
+        usage=usage.usage,
+        empty=not said and not explained,
+        model=answer.model_version,
+        finish=finish or blocked,
+        response_id=answer.response_id,
     )
 
 

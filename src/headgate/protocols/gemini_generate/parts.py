@@ -240,7 +240,8 @@ def signed_part(
 
 
 def arguments(call: ToolCall) -> Json:
-    """A call's arguments as the object that Google wants. Free text, and what a model wrote that is no JSON object,
+    """A call's arguments as the object that Google wants. A custom tool's text (in the form of
+    `canonical.custom_tools`), and what a model wrote that is no JSON object,
     becomes the object's only field."""
     if call.custom:
         return {"input": call.arguments}

@@ -168,6 +168,17 @@ def encode_request(request: Request, target: Target) -> Encoded:
     return Encoded(body=msgspec.json.encode(body), dropped=tuple(dict.fromkeys(dropped)))
 
 
+def check_portable(request: Request) -> None:
+    """Raises:
+    Refused: where the conversation begins in a cache that only Google can read.
+    """
+    if request.extensions.get("cachedContent"):
+        raise refuse(
+            "cachedContent is known to Google alone; send its content instead, or use a model that Google serves.",
+            param="cachedContent",
+        )
+
+
 def _top_level(request: Request, body: dict[str, Json]) -> list[str]:
     """Set what stands beside `contents`; return the names of what cannot."""
     native = request.origin == NAME

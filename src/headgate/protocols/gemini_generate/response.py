@@ -59,12 +59,13 @@ def _cite(parts: tuple[Part, ...], citations: list[Placed]) -> tuple[Part, ...]:
 
 def encode_response(response: Response, request: Request) -> bytes:
     """A `GenerateContentResponse`. Nothing in it echoes the request."""
-    blocked = feedback(response.provider_data.get(NAME, {}))
+    said = feedback(response.provider_data.get(NAME, {}))
+    blocked = blocks(said) and not any(candidate.parts for candidate in response.candidates)
     out: dict[str, Json] = {}
     candidates = [_candidate(candidate, number) for number, candidate in enumerate(response.candidates)]
-    if candidates and not (blocked and not any(candidate.parts for candidate in response.candidates)):
+    if candidates and not blocked:
         out["candidates"] = list(candidates)
-    out.update(blocked)
+    out.update(said)
     if response.usage is not None:
         out["usageMetadata"] = usage_metadata(response.usage, response.service_tier)
     out.update(identity(response.id, response.model))
@@ -148,6 +149,12 @@ def candidate_end(finish: Finished | None, grounding: Grounding) -> dict[str, Js
 def feedback(own: Mapping[str, Json]) -> dict[str, Json]:
     """What Google said of the prompt (why it was blocked), and its other words beside the candidates."""
     return {name: own[name] for name in ("promptFeedback", "createTime", "modelStatus") if name in own}
+
+
+def blocks(said: Mapping[str, Json]) -> bool:
+    """Whether what was said of the prompt is that it was blocked: then there is no candidate."""
+    found = said.get("promptFeedback")
+    return isinstance(found, dict) and bool(found.get("blockReason"))
 
 
 def identity(answer_id: str, model: str) -> dict[str, Json]:

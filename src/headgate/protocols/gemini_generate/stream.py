@@ -29,6 +29,7 @@ from headgate.protocols.gemini_generate.grounding import Grounding
 from headgate.protocols.gemini_generate.logprobs import encode_logprobs
 from headgate.protocols.gemini_generate.response import (
     answer_part,
+    blocks,
     candidate_end,
     feedback,
     identity,
@@ -141,7 +142,7 @@ class GeminiEncoder:
         self._tier = event.service_tier
         self._identity = identity(event.id, event.model)
         said = feedback(event.provider_data.get(NAME, {}))
-        self._blocked = "promptFeedback" in said
+        self._blocked = blocks(said)
         return self._write(said) if said else b""
 
     def _part_started(self, event: PartStarted) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from headgate.canonical.custom_tools import as_function
 from headgate.canonical.parts import Json
 from headgate.canonical.quirks import Target
 from headgate.canonical.request import Request, ServerTool, Tool, ToolChoice, WebSearch
@@ -21,7 +22,12 @@ _SERVER_NAMES = {
     "computerUse": "computer_use",
 }
 # What Google has under its own name for tools that others run.
-_SERVER_FIELDS = {"code_execution": "codeExecution", "web_fetch": "urlContext", "url_context": "urlContext"}
+_SERVER_FIELDS = {
+    "code_execution": "codeExecution",
+    "web_fetch": "urlContext",
+    "url_context": "urlContext",
+    "code_interpreter": "codeExecution",
+}
 _MODES: dict[str, str] = {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "auto"}
 
 CanonicalTool = Tool | WebSearch | ServerTool
@@ -139,20 +145,14 @@ def _name(tool: WebSearch | ServerTool) -> str:
 
 
 def _encode_declaration(tool: Tool) -> Json:
+    tool = as_function(tool) if tool.custom else tool
     out: dict[str, Json] = {"name": tool.name}
     if tool.description is not None:
         out["description"] = tool.description
     own = tool.provider_data.get(NAME)
     if own is not None:
         return {**out, **own}
-    if tool.custom:
-        # There is no free-text tool here: one string argument says the same.
-        grammar = tool.grammar.get("definition") if tool.grammar else None
-        field: dict[str, Json] = {"type": "string"}
-        if isinstance(grammar, str):
-            field["description"] = grammar
-        out["parametersJsonSchema"] = {"type": "object", "properties": {"input": field}, "required": ["input"]}
-    elif tool.parameters:
+    if tool.parameters:
         out["parametersJsonSchema"] = dict(tool.parameters)
     return out
 

@@ -125,6 +125,7 @@ class MeteredAnswer(Struct, frozen=True, rename="camel"):
     usage_metadata: UsageMetadata | None = None
     prompt_feedback: Feedback | None = None
     model_version: str | None = None
+    response_id: str | None = None
     error: Raw = Raw()
 
 
