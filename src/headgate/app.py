@@ -23,12 +23,13 @@ from headgate.access.keys import hash_key
 from headgate.access.repository import list_groups
 from headgate.billing import archive
 from headgate.billing.ledger import Ledger, LedgerSettings
-from headgate.billing.pricebook import load_price_book
+from headgate.billing.pricebook import PriceBook
+from headgate.billing.prices import stored_prices
 from headgate.billing.receipt import Receipt
 from headgate.canonical.failure import Refused
 from headgate.channels.channel import Channel
 from headgate.channels.health import HealthBook
-from headgate.channels.repository import load_channels
+from headgate.channels.repository import PURPOSE, load_channels
 from headgate.observe.calls import CallLog
 from headgate.observe.logs import set_up_logs
 from headgate.observe.metrics import Gauge, Measured, Metrics
@@ -43,7 +44,7 @@ from headgate.server.lane import LaneState, Limits
 from headgate.settings import Settings
 from headgate.store.changes import changes_since, newest_change
 from headgate.store.database import Database, StoreUnavailable
-from headgate.store.secrets import Secrets
+from headgate.store.secrets import Sealer, master_key
 from headgate.upstream.client import Client
 
 log = structlog.get_logger()
@@ -57,7 +58,7 @@ DAY_MS = 86_400_000
 
 def create_app() -> FastAPI:
     """The application of one worker, configured by the environment; uvicorn's factory."""
-    settings = Settings()
+    settings = Settings.load()
     set_up_logs(settings.log_format, settings.log_level)
 
     @asynccontextmanager
@@ -71,6 +72,10 @@ def create_app() -> FastAPI:
     return create_asgi(lifespan)
 
 
+def _secret(settings: Settings) -> str | None:
+    return settings.secret_key.get_secret_value() if settings.secret_key is not None else None
+
+
 def now_ms() -> int:
     """Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
@@ -79,10 +84,10 @@ def now_ms() -> int:
 class Worker:
     """One worker process's share of the gateway. Made by `start`."""
 
-    def __init__(self, settings: Settings, database: Database, secrets: Secrets, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, database: Database, sealer: Sealer, stack: AsyncExitStack) -> None:
         self._settings = settings
         self._database = database
-        self._secrets = secrets
+        self._sealer = sealer
         self._stack = stack
         self._providers = dict(PROVIDERS)
         self._seen = 0
@@ -107,9 +112,10 @@ class Worker:
             ValueError: a setting is wrong.
         """
         stack = AsyncExitStack()
-        database = await Database.open(settings.store_url, pool_size=settings.database_pool)
+        database = await Database.open(settings.database_address, pool_size=settings.database_pool)
         stack.push_async_callback(database.close)
-        worker = cls(settings, database, Secrets.load(settings.secret_key, settings.data), stack)
+        sealer = Sealer(master_key(_secret(settings), settings.data), PURPOSE)
+        worker = cls(settings, database, sealer, stack)
         try:
             await worker._open()
         except BaseException:
@@ -145,7 +151,7 @@ class Worker:
             settings.data / "journal",
             node=socket.gethostname(),
             clock=now_ms,
-            settings=LedgerSettings(sync=settings.journal_sync),
+            settings=LedgerSettings(sync=settings.journal_fsync),
         )
         self._directory = KeyDirectory(from_database(self._database), time.monotonic)
         parts = Parts(
@@ -160,11 +166,10 @@ class Worker:
             self._seen = await newest_change(conn)
         self.relay = Relay(parts, await self._load())
         limits = Limits(
-            head_bytes=settings.head_bytes,
-            head_s=settings.head_s,
-            body_bytes=settings.body_bytes,
-            body_s=settings.body_s,
-            idle_s=settings.idle_s,
+            head_bytes=settings.max_header_bytes,
+            head_s=settings.header_timeout_s,
+            body_bytes=settings.max_body_bytes,
+            body_s=settings.body_timeout_s,
         )
         self.lane = LaneState(serve=self.relay.serve, refuse=self.relay.refuse, limits=limits)
         self._metrics = Metrics(self._gauges())
@@ -174,9 +179,9 @@ class Worker:
 
     async def _load(self) -> Snapshot:
         async with self._database.read() as conn:
-            channels = await load_channels(conn, self._secrets)
+            channels = await load_channels(conn, self._sealer)
             groups = await list_groups(conn)
-            prices = await load_price_book(conn)
+            prices = PriceBook(await stored_prices(conn), clock=now_ms)
         if any(channel.provider == "sandbox" and not channel.base_url for channel in channels):
             await self._start_sandbox()
         return Snapshot(

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     receipts_retention_days: Annotated[int, Field(ge=1)] | None = None
     """How long receipts are kept; for ever where absent. Hourly sums are always kept."""
 
+    call_log: bool = True
+    """Whether every call leaves a line in the log."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

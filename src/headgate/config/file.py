@@ -225,14 +225,15 @@ def _channels(section: Value | None, groups: set[str], environ: Mapping[str, str
 def _channel(item: Value, groups: set[str], environ: Mapping[str, str]) -> NewChannel:
     fields = item.fields(_CHANNEL_FIELDS, required=("name", "provider"))
     provider = fields["provider"].one_of(PROVIDERS)
-    if "base_url" not in fields and not PROVIDERS[provider].base_url:
+    if "base_url" not in fields and not PROVIDERS[provider].base_url and not PROVIDERS[provider].embedded:
         raise item.error(f"a channel of provider '{provider}' needs a base_url")
     if "models" not in fields and "model_map" not in fields:
         raise item.error("a channel needs models or a model_map")
     return NewChannel(
         name=fields["name"].text(),
         provider=provider,
-        secrets=tuple(key.secret(environ) for key in fields["keys"].items()) if "keys" in fields else (),
+        # A channel without keys is used without any: a local server that asks for none.
+        secrets=tuple(key.secret(environ) for key in fields["keys"].items()) if "keys" in fields else ("",),
         settings=_channel_settings(fields, groups),
         priority=fields["priority"].integer(-1_000_000, 1_000_000) if "priority" in fields else 0,
         weight=fields["weight"].integer(0, 1_000_000) if "weight" in fields else 1,

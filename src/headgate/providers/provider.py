@@ -39,6 +39,7 @@ class Provider(Struct, frozen=True, kw_only=True):
         endpoints: by protocol, the provider's own first.
         rules: per protocol, quirks of some of its models.
         catalogue: the provider's id in the price data set; None where it has none.
+        embedded: the gateway runs one itself for channels that give no address.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     endpoints: Mapping[ProtocolName, Endpoint]
     rules: Mapping[ProtocolName, tuple[ModelRule, ...]] = {}
     catalogue: str | None = None
+    embedded: bool = False
 
     def speaks(self, wanted: ProtocolName) -> ProtocolName:
         """The protocol to use for a caller of protocol `wanted`: the caller's own when the provider speaks it."""

@@ -111,7 +111,8 @@ _ROWS = (
         name="sandbox",
         title="Headgate's own sandbox",
         base_url="",
-        endpoints={"openai_chat": Endpoint(path=_CHAT)},
+        endpoints={"openai_chat": Endpoint(path=_CHAT, headers=(("authorization", "Bearer sk-sandbox"),))},
+        embedded=True,
     ),
 )
 

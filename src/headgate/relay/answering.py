@@ -196,9 +196,7 @@ class Flow:
         if not self.begun:
             out = self._begin(out)
         elif meter.failure is None:
-            if meter.ended and not self._settled:
-                self._settle("completed")
-            if self._stopped is None:
+            if not meter.ended or self._settled or self._settle("completed"):
                 self._call.client.write(out)
         if meter.tokens > self._covered and not self._settled:
             self._extend()
@@ -213,8 +211,7 @@ class Flow:
         progress = self._progress
         progress.first_byte_ms = int((monotonic() - self._call.clocks.began_s) * 1000)
         if meter.ended:
-            self._settle("completed")
-            if self._stopped is not None:
+            if not self._settle("completed"):
                 return b""
         self.begun = True
         first = b"".join(self._held)
@@ -270,9 +267,8 @@ class Flow:
         if not self._settled:
             if not meter.ended and meter.finish is None:
                 return self._break_off(BROKEN)
-            self._settle("completed")
-            if self._stopped is not None:
-                return self._break_off(self._stopped)
+            if not self._settle("completed"):
+                return self._break_off(UNRECORDED)
         self._call.client.finish(tail)
         return None
 
@@ -306,7 +302,8 @@ class Flow:
             self._call.client.refuse(self._call.codec.encode_error(failure, self._call.id))
         return None
 
-    def _settle(self, ending: Ending) -> None:
+    def _settle(self, ending: Ending) -> bool:
+        """Charge and record; False, and the stream is to be stopped, where it could not be recorded."""
         meter = self._meter
         self._settled = True
         usage = meter.usage
@@ -315,6 +312,8 @@ class Flow:
             self._settling.charged(self._call, self._progress, ending, usage, delivered)
         except JournalFailed:
             self._stopped = UNRECORDED
+            return False
+        return True
 
     def _cancel_extension(self) -> None:
         if self._extending is not None:

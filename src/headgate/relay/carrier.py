@@ -4,7 +4,7 @@ Both take the upstream's bytes and give the client's, and both can say what was 
 only read in passing; others are decoded to events and encoded again, event by event, never gathered.
 """
 
-from headgate.canonical.codec import Codec, Delivered, Meter
+from headgate.canonical.codec import Codec, Delivered
 from headgate.canonical.failure import Failure
 from headgate.canonical.parts import Reasoning, Refusal, Text, ToolCall
 from headgate.canonical.request import Request
@@ -21,7 +21,7 @@ from headgate.canonical.stream import (
 from headgate.canonical.usage import Usage
 
 
-class Translation(Meter):
+class Translation:
     """A stream of one protocol told in another, with the same face as a meter."""
 
     def __init__(self, upstream: Codec, client: Codec, request: Request) -> None:

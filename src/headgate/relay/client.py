@@ -22,11 +22,17 @@ class Client(Interface):
         on_gone: set by the pipeline: called once when the peer closes the connection.
     """
 
-    path: bytes
-    query: bytes
-    headers: Headers
-    address: str
-    gone: bool
+    @property
+    def path(self) -> bytes: ...
+    @property
+    def query(self) -> bytes: ...
+    @property
+    def headers(self) -> Headers: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def gone(self) -> bool: ...
+
     on_flow: Callable[[bool], None] | None
     on_gone: Callable[[], object] | None
 

@@ -40,11 +40,18 @@ def count_request(request: Request) -> int:
 
 
 def count_delivered(delivered: Delivered) -> Usage:
-    """Output tokens of what was delivered."""
+    """Output tokens of what was delivered. Of a very long answer its beginning is counted and the rest reckoned."""
     return Usage(
-        output=count_text(delivered.text) if delivered.text else 0,
-        reasoning=count_text(delivered.reasoning_text) if delivered.reasoning_text else 0,
+        output=_count_sample(delivered.text, delivered.text_chars),
+        reasoning=_count_sample(delivered.reasoning_text, delivered.reasoning_chars),
     )
+
+
+def _count_sample(text: str, chars: int) -> int:
+    if not text:
+        return 0
+    counted = count_text(text)
+    return counted * chars // len(text) if chars > len(text) else counted
 
 
 def _count_part(part: Part) -> int:

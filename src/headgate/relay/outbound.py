@@ -81,14 +81,14 @@ def _fields(endpoint: Endpoint, channel: Channel, secret: str, origin: Origin) -
         "user-agent": f"headgate/{__version__}",
         "accept": "*/*",
         "content-type": "application/json",
+        **dict(endpoint.headers),
     }
-    match endpoint.auth:
+    match endpoint.auth if secret else "none":
         case "bearer":
             fields["authorization"] = f"Bearer {secret}"
         case "x-api-key" | "x-goog-api-key" | "api-key":
-            fields[endpoint.auth] = secret
+            fields[str(endpoint.auth)] = secret
         case "none":
             pass
-    fields.update(endpoint.headers)
     fields.update({key.lower(): value for key, value in channel.headers.items()})
     return list(fields.items())

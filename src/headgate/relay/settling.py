@@ -73,13 +73,14 @@ class Settling:
                 reasoning=max(usage.reasoning, counted.reasoning),
             )
         way = progress.way
+        cost = call.snapshot.cost(way) if way is not None else None
         outcome = Outcome(
             ending=ending,
             status=200,
             usage=usage,
             estimated=estimated,
             charge_nano=charge(call.price, usage, call.multiplier_ppm),
-            cost_nano=charge(way.cost, usage) if way is not None and way.cost is not None else 0,
+            cost_nano=charge(cost, usage) if cost is not None else 0,
             route=way.route if way is not None else None,
             attempts=progress.attempts,
             dropped=progress.dropped,

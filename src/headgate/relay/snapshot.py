@@ -20,12 +20,12 @@ from headgate.relay.outbound import Outbound, prepare
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """A route with one credential, ready to be used: how to reach it and what it costs us."""
+    """A route with one credential, ready to be used: how to reach it, and in whose catalogue its cost stands."""
 
     route: Route
     credential_id: int
     outbound: Outbound
-    cost: Price | None
+    catalogue: str | None
 
 
 class Snapshot:
@@ -53,19 +53,25 @@ class Snapshot:
         self._multipliers_ppm = multipliers_ppm
         self._providers = providers
         self._ways: dict[tuple[int, int, str, ProtocolName], Way] = {}
-        self._prices: dict[tuple[str, str], Price | None] = {}
 
     def multiplier_ppm(self, group: str) -> int:
         """The group's price multiplier; an unknown group pays the plain price."""
         return self._multipliers_ppm.get(group, PPM)
 
     def price(self, group: str, model: str) -> Price | None:
-        """What callers of the group pay for the model: the operator's price for the name; else the catalogue's for what
-        the best route really is. None where nobody knows one."""
-        key = (group, model)
-        if key not in self._prices:
-            self._prices[key] = self._find_price(group, model)
-        return self._prices[key]
+        """What callers of the group pay for the model now: the operator's price for the name; else the catalogue's for
+        what the best route really is. None where nobody knows one."""
+        routes = self.routes.routes(group, model)
+        if not routes:
+            return self.prices.find(model)
+        first = routes[0]
+        provider = self._providers.get(first.channel.provider)
+        catalogue = provider.catalogue if provider is not None else None
+        return self.prices.find(model, catalogue) or self.prices.find(first.upstream_model, catalogue)
+
+    def cost(self, way: Way) -> Price | None:
+        """What the upstream charges us now; None where nobody knows."""
+        return self.prices.cost(way.route.upstream_model, way.catalogue)
 
     def way(self, route: Route, credential: tuple[int, str], wanted: ProtocolName) -> Way:
         """How to use a route with a credential for a caller of protocol `wanted`.
@@ -79,8 +85,8 @@ class Snapshot:
         if way is None or way.route is not route:
             provider = self.provider(route.channel)
             outbound = prepare(provider, route.channel, secret, wanted=wanted, upstream_model=route.upstream_model)
-            cost = self.prices.cost(route.upstream_model, provider.catalogue)
-            way = self._ways[key] = Way(route=route, credential_id=credential_id, outbound=outbound, cost=cost)
+            way = Way(route=route, credential_id=credential_id, outbound=outbound, catalogue=provider.catalogue)
+            self._ways[key] = way
         return way
 
     def provider(self, channel: Channel) -> Provider:
@@ -93,13 +99,3 @@ class Snapshot:
             return self._providers[channel.provider]
         except KeyError:
             raise ValueError(f"channel {channel.name!r} names an unknown provider {channel.provider!r}") from None
-
-    def _find_price(self, group: str, model: str) -> Price | None:
-        routes = self.routes.routes(group, model)
-        if not routes:
-            return self.prices.find(model)
-        first = routes[0]
-        catalogue = (
-            self._providers[first.channel.provider].catalogue if first.channel.provider in self._providers else None
-        )
-        return self.prices.find(model, catalogue) or self.prices.find(first.upstream_model, catalogue)

@@ -82,7 +82,7 @@ class Exchange:
         self.begun = False
         self.response_complete = False
         self.gone = False
-        self.on_gone: Callable[[], None] | None = None
+        self.on_gone: Callable[[], object] | None = None
         self.on_flow: Callable[[bool], None] | None = None
 
     # --- the request ---

@@ -22,6 +22,7 @@ from headgate.canonical.codec import ErrorAnswer
 from headgate.canonical.failure import Failure, Kind
 from headgate.relay.asked import Asked
 from headgate.server import lanes
+from headgate.server.content import too_large
 from headgate.server.exchange import Exchange
 
 SWEEP_S = 0.5
@@ -103,7 +104,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._answering: Exchange | None = None
         self._goodbye = False
         self._in_head = True
-        self._fault: str | None = None
+        self._fault: Failure | None = None
         self._address = ""
 
     # --- connection ---
@@ -138,10 +139,10 @@ class LaneProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._ignore_upgrade()
         except httptools.HttpParserError:
-            self._break_off(_invalid(f"The HTTP request is malformed: {self._fault or 'it does not parse'}."))
+            self._break_off(self._fault or _malformed("it does not parse"))
         else:
             if self._in_head and self._head_size > self.lane.limits.head_bytes:
-                self._break_off(_invalid("The request head is too large.", status=431))
+                self._break_off(HEAD_TOO_LARGE)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -180,11 +181,11 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_size = 0
         self.deadline = self.loop.time() + self.lane.limits.body_s
         self._fault = self._fault_in_head()
+        self._head_size = 0
         if self._fault is not None:
-            raise httptools.HttpParserCallbackError(self._fault)
+            raise httptools.HttpParserCallbackError(self._fault.message)
         path, _, query = self.url.partition(b"?")
         asked = lanes.find(self.parser.get_method(), path)
         if asked is None:
@@ -199,10 +200,11 @@ class LaneProtocol(HttpToolsProtocol):
         if exchange is None:
             super().on_body(body)
         elif not exchange.take(body):
-            words = f"The request body is larger than {exchange.limit} bytes."
-            self._break_off(Failure(kind=Kind.TOO_LARGE, message=words, code="read_request_body_failed"))
+            self._break_off(too_large(exchange.limit).failure)
 
     def on_message_complete(self) -> None:
+        if self._goodbye:
+            return
         # Between here and the next request's first byte the head counters start again.
         self._in_head = True
         self._head_size = 0
@@ -218,20 +220,30 @@ class LaneProtocol(HttpToolsProtocol):
 
     # --- the lane ---
 
-    def _fault_in_head(self) -> str | None:
-        """What makes the framing of this request ambiguous, if anything does."""
+    def _fault_in_head(self) -> Failure | None:
+        """Why this request is not taken: its head is too large, or its framing ambiguous."""
+        limit = self.lane.limits.head_bytes
+        if self._head_size > limit and sum(len(name) + len(value) + 4 for name, value in self.headers) > limit:
+            return HEAD_TOO_LARGE
+        ambiguity = self._ambiguity()
+        return None if ambiguity is None else _malformed(ambiguity)
+
+    def _ambiguity(self) -> str | None:
         names = [name for name, _ in self.headers]
+        version = self.parser.get_http_version()
+        if version not in {"1.1", "1.0"}:
+            return f"HTTP/{version} is not spoken here"
         if b"transfer-encoding" in names:
             codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
             if codings != [b"chunked"]:
                 return "an unsupported transfer-encoding"
-            if b"content-length" in names or self.parser.get_http_version() != "1.1":
+            if b"content-length" in names or version != "1.1":
                 return "a transfer-encoding where a content-length stands"
         if len(set(names)) != len(names):
             for single in (b"content-length", b"host", b"content-type", b"expect"):
                 if names.count(single) > 1:
                     return "a header that may come once"
-        if b"host" not in names and self.parser.get_http_version() == "1.1":
+        if b"host" not in names and version == "1.1":
             return "no host header"
         if not self.url.startswith((b"/", b"http://", b"https://", b"*")):
             return "a strange target"
@@ -268,8 +280,14 @@ class LaneProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((exchange, None))  # type: ignore[arg-type]
             return
         self._answering = exchange
-        if self.expect_100_continue:
+        if self._announced() > exchange.limit:
+            self._break_off(too_large(exchange.limit).failure)
+        elif self.expect_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _announced(self) -> int:
+        """The body size that the head announces, 0 where it announces none."""
+        return next((int(value) for name, value in self.headers if name == b"content-length"), 0)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle | Exchange, app: Any) -> None:
         """uvicorn's hook for the next pipelined request, which may be a call."""
@@ -365,5 +383,12 @@ class LaneProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+def _malformed(what: str) -> Failure:
+    return _invalid(f"The HTTP request is malformed: {what}.")
+
+
 def _invalid(message: str, status: int = 0) -> Failure:
     return Failure(kind=Kind.INVALID_REQUEST, message=message, status=status, code="invalid_request")
+
+
+HEAD_TOO_LARGE = _invalid("The request head is too large.", status=431)
