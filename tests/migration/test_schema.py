@@ -3,12 +3,13 @@
 import asyncio
 import sys
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from headgate.store.database import Database
-from headgate.store.migrate import current, pending, upgrade
+from headgate.store.migrate import SchemaTooNew, current, pending, upgrade
 from headgate.store.schema import FAR_SIDE, accounts, metadata
 
 
@@ -41,6 +42,17 @@ async def test_an_empty_database_is_brought_up_to_date_once(empty_database_url: 
     assert await current(empty_database_url) == todo[-1]
     assert await pending(empty_database_url) == ()
     await upgrade(empty_database_url)
+
+
+async def test_a_newer_schema_is_left_alone(database_url: str) -> None:
+    """An older program says so instead of guessing."""
+    database = await Database.open(database_url)
+    async with database.write() as conn:
+        await conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    for attempt in (upgrade, pending):
+        with pytest.raises(SchemaTooNew, match="9999"):
+            await attempt(database_url)
 
 
 async def test_processes_that_start_together_take_turns(empty_database_url: str) -> None:

@@ -23,7 +23,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 Dialect = Literal["sqlite", "postgresql"]
 
 # How long a writer waits for another process's transaction, and a caller for a connection.
-DEFAULT_PATIENCE_S = 10.0
+PATIENCE_S = 10.0
+# How long PostgreSQL may take to let us in, and to answer one statement, before it counts as gone.
+CONNECT_S = 10.0
+STATEMENT_S = 60.0
 
 # SQLite's result codes (the low byte) that say that the file cannot be used now, not that the statement is wrong.
 _SQLITE_UNAVAILABLE = {
@@ -51,11 +54,19 @@ class Database:
         self.dialect = dialect
 
     @classmethod
-    async def open(cls, url: str, *, pool_size: int = 4, patience_s: float = DEFAULT_PATIENCE_S) -> "Database":
+    async def open(
+        cls,
+        url: str,
+        *,
+        pool_size: int = 4,
+        patience_s: float = PATIENCE_S,
+        statement_s: float | None = STATEMENT_S,
+    ) -> "Database":
         """Connect to `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`.
 
         At most `pool_size` connections are open at once (and one more for writing on SQLite). Whoever waits longer
-        than `patience_s` for a connection or for another's lock is told that the database is unavailable.
+        than `patience_s` for a connection or for another's lock is told that the database is unavailable; so is whoever
+        waits longer than `statement_s` for PostgreSQL to answer.
 
         Raises:
             ValueError: the URL names no database that we speak.
@@ -67,7 +78,7 @@ class Database:
             reader = _sqlite_engine(address, pool_size, patience_s)
             database = cls(reader, _sqlite_engine(address, 1, patience_s, writing=True), "sqlite")
         else:
-            engine = _postgresql_engine(address, pool_size, patience_s)
+            engine = _postgresql_engine(address, pool_size, patience_s, statement_s)
             # Every read is one snapshot, as it is on SQLite, however many statements it takes.
             reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             database = cls(reader, engine, "postgresql")
@@ -186,7 +197,7 @@ def _sqlite_engine(address: URL, pool_size: int, patience_s: float, *, writing: 
     return engine
 
 
-def _postgresql_engine(address: URL, pool_size: int, patience_s: float) -> AsyncEngine:
+def _postgresql_engine(address: URL, pool_size: int, patience_s: float, statement_s: float | None) -> AsyncEngine:
     return create_async_engine(
         address,
         pool_size=pool_size,
@@ -194,8 +205,8 @@ def _postgresql_engine(address: URL, pool_size: int, patience_s: float) -> Async
         pool_timeout=patience_s,
         pool_pre_ping=True,
         connect_args={
-            "timeout": patience_s,
-            "command_timeout": 60,
+            "timeout": CONNECT_S,
+            "command_timeout": statement_s,
             "server_settings": {"application_name": "headgate", "lock_timeout": f"{patience_s * 1000:.0f}ms"},
         },
     )

@@ -1,21 +1,27 @@
 """Bring a database to the newest schema. Safe to call from several processes at once: they take turns."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
 from sqlalchemy import Connection, text
 
 from headgate.store.database import Database
 
-Result = TypeVar("Result")
+# A migration of large tables takes its time, and other starters wait for it.
+_PATIENCE_S = 600.0
 
 # Any number will do, so long as nobody else on the same PostgreSQL database takes an advisory lock of the same number.
 _LOCK = 0x4845_4144_4741_5445
+
+
+class SchemaTooNew(Exception):
+    """A newer Headgate has migrated this database; this one does not know its schema."""
 
 
 async def upgrade(url: str) -> None:
@@ -23,34 +29,48 @@ async def upgrade(url: str) -> None:
 
     Raises:
         ValueError: the URL names no database that we speak.
+        SchemaTooNew: nothing was changed.
         StoreUnavailable: the database cannot be reached, or another process migrates it for longer than we wait.
     """
-    await _with_connection(url, lambda connection: command.upgrade(_config(connection), "head"))
+    # On SQLite the transaction is exclusive from its beginning; PostgreSQL needs to be asked.
+    async with _opened(url) as database, database.write() as conn:
+        if database.dialect == "postgresql":
+            await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        await conn.run_sync(_upgrade)
 
 
 async def current(url: str) -> str | None:
     """The revision that the database is at; None for an empty one. Raises as `upgrade` does."""
-    return await _with_connection(url, _current)
+    async with _opened(url) as database, database.read() as conn:
+        return await conn.run_sync(_current)
 
 
 async def pending(url: str) -> tuple[str, ...]:
     """The revisions still to run, oldest first. Raises as `upgrade` does."""
-    revision = await _with_connection(url, _current)
-    script = ScriptDirectory.from_config(_config(None))
-    steps = script.iterate_revisions("head", revision or "base")
-    return tuple(reversed([step.revision for step in steps]))
+    return _steps_from(await current(url))
 
 
-async def _with_connection(url: str, work: Callable[[Connection], Result]) -> Result:
-    database = await Database.open(url, pool_size=1)
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Database]:
+    database = await Database.open(url, pool_size=1, patience_s=_PATIENCE_S, statement_s=None)
     try:
-        # On SQLite the transaction is exclusive from its beginning; PostgreSQL needs to be asked.
-        async with database.write() as conn:
-            if database.dialect == "postgresql":
-                await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            return await conn.run_sync(work)
+        yield database
     finally:
         await database.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    if _steps_from(_current(connection)):
+        command.upgrade(_config(connection), "head")
+
+
+def _steps_from(revision: str | None) -> tuple[str, ...]:
+    script = ScriptDirectory.from_config(_config(None))
+    try:
+        steps = list(script.iterate_revisions("head", revision or "base"))
+    except ResolutionError:
+        raise SchemaTooNew(f"the database is at revision {revision}, which this version does not know") from None
+    return tuple(reversed([step.revision for step in steps]))
 
 
 def _current(connection: Connection) -> str | None:
