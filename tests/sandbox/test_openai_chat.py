@@ -63,8 +63,8 @@ async def test_a_tool_is_called_and_its_result_quoted(client: openai.AsyncOpenAI
     assert json.loads(arguments) == {"city": "Paris"}
     assert found[-1].choices[0].finish_reason == "tool_calls"
     function = {"name": "get_weather", "arguments": arguments}
-    asked = {"role": "assistant", "tool_calls": [{"id": calls[0].id, "type": "function", "function": function}]}
-    result = {"role": "tool", "tool_call_id": calls[0].id, "content": "sunny"}
+    asked: Any = {"role": "assistant", "tool_calls": [{"id": calls[0].id, "type": "function", "function": function}]}
+    result: Any = {"role": "tool", "tool_call_id": calls[0].id, "content": "sunny"}
     answer = await client.chat.completions.create(model="sandbox", messages=[*PARIS, asked, result], tools=[WEATHER])
     assert answer.choices[0].message.content == "The tool answered: sunny"
 

@@ -42,7 +42,7 @@ async def test_a_conversation_goes_on_from_a_stored_response(client: openai.Asyn
     assert third.output_text == "First you said: I am Ada"
     assert (await client.responses.retrieve(first.id)).output_text == first.output_text
     items = await client.responses.input_items.list(first.id)
-    assert items.data[0].content[0].text == "I am Ada"  # type: ignore[union-attr]
+    assert items.data[0].model_dump()["content"][0]["text"] == "I am Ada"
     await client.responses.delete(first.id)
     with pytest.raises(openai.NotFoundError):
         await client.responses.retrieve(first.id)

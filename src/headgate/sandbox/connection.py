@@ -5,6 +5,8 @@ delivered by a task.
 """
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -160,7 +162,13 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """End the connection at once; the client sees a reset."""
+        """End the connection at once."""
+        self._transport.abort()
+
+    def reset(self) -> None:
+        """End the connection at once, and let the client see a reset: that is what closing without lingering sends."""
+        raw = self._transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     async def stop(self) -> None:

@@ -26,7 +26,7 @@ class Line(Protocol):
     def write(self, data: bytes) -> None: ...
     async def drain(self) -> None: ...
     def close(self) -> None: ...
-    def abort(self) -> None: ...
+    def reset(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ async def _pause(ms: int, line: Line) -> None:
 
 def _cut(line: Line, faults: Faults) -> bool:
     if faults.reset:
-        line.abort()
+        line.reset()
     else:
         line.close()
     return False

@@ -28,7 +28,7 @@ def find(request: Request) -> Route:
     if request.method == "POST":
         return _post(request, path)
     speaker = _speaker(request, path)
-    if path.endswith("/models") or "/models/" in path:
+    if request.method == "GET" and (path.endswith("/models") or "/models/" in path):
         return Route(speaker, "models")
     if "/responses/" in path:
         return Route(openai_responses.SPEAKER, "stored")
