@@ -64,7 +64,7 @@ def recorded(provider: str, endpoint: str, kind: Callable[[dict[str, Any]], str]
 async def answered(url: str, kind: Callable[[dict[str, Any]], str], bodies: list[dict[str, Any]]) -> Shapes:
     """The shapes of the sandbox's answers to these bodies."""
     shapes = Shapes(kind)
-    async with httpx.AsyncClient(headers={"authorization": "Bearer sk-test"}) as client:
+    async with httpx.AsyncClient(headers={"authorization": "Bearer k", "anthropic-version": "2023-06-01"}) as client:
         for body in bodies:
             response = await client.post(url, json=body)
             assert response.status_code == 200, response.text

@@ -160,6 +160,13 @@ async def test_an_error_inside_a_stream_is_raised_by_the_client(client: anthropi
         {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}]},
         {"messages": [{"role": "user", "content": [{"type": "sandwich"}]}]},
         {"tools": [{"name": "f", "input_schema": {}}]},
+        {"tools": [{"name": "a.b", "input_schema": {"type": "object"}}]},
+        {
+            "messages": [
+                *HELLO,
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "a b", "name": "f", "input": {}}]},
+            ]
+        },
         {"thinking": {"type": "enabled", "budget_tokens": 5}},
         {"thinking": {"type": "enabled", "budget_tokens": 2000}},
         {"thinking": THINKING, "tools": [WEATHER], "tool_choice": {"type": "any"}},

@@ -159,6 +159,7 @@ async def test_an_error_inside_a_stream_is_raised_by_the_client(client: openai.A
             {"role": "assistant", "tool_calls": [{"id": "x", "function": {"name": "f"}}]},
             {"role": "user", "content": "?"},
         ],
+        [{"role": "assistant", "tool_calls": [{"id": "x" * 41, "function": {"name": "f"}}]}],
         [7],
     ],
 )

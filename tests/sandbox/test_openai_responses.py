@@ -119,6 +119,7 @@ async def test_input_is_counted_without_an_answer(client: openai.AsyncOpenAI) ->
         [{"role": "user", "content": [{"type": "output_text", "text": "Hi"}]}],
         [{"role": "assistant", "content": [{"type": "input_text", "text": "Hi"}]}],
         [{"type": "function_call"}],
+        [{"type": "function_call", "call_id": "x" * 65, "name": "f", "arguments": "{}"}],
     ],
 )
 async def test_misshapen_input_is_refused(client: openai.AsyncOpenAI, given: Any) -> None:

@@ -22,8 +22,15 @@ BODIES: dict[str, Any] = {
 
 @pytest.fixture
 async def client(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, headers={"authorization": "Bearer sk-0123456789"}) as made:
-        yield made
+    async def version(request: httpx.Request) -> None:
+        if request.url.path.endswith("/messages"):
+            request.headers["anthropic-version"] = "2023-06-01"
+
+    hooks: Any = {"request": [version]}
+    async with httpx.AsyncClient(
+        base_url=url, headers={"authorization": "Bearer sk-0123456789"}, event_hooks=hooks
+    ) as it:
+        yield it
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -92,6 +99,13 @@ async def test_fields_of_a_wrong_shape_do_no_harm(client: httpx.AsyncClient, pat
         for extra in ({name: junk}, {name: junk, "stream": True}):
             response = await client.post(path, json=BODIES[path] | extra)
             assert response.status_code in {200, 400}, (name, response.text)
+
+
+async def test_anthropics_version_header_is_demanded(url: str) -> None:
+    """As at the original."""
+    async with httpx.AsyncClient(base_url=url, headers={"x-api-key": "k"}) as client:
+        response = await client.post("/v1/messages", json=BODIES["/v1/messages"])
+    assert (response.status_code, response.json()["error"]["message"]) == (400, "anthropic-version: header is required")
 
 
 async def test_switches_in_a_header_win(client: httpx.AsyncClient) -> None:

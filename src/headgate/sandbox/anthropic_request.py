@@ -1,5 +1,6 @@
 """Reading an Anthropic Messages request, as strictly as the original does."""
 
+import re
 from typing import Any
 
 import orjson
@@ -47,11 +48,15 @@ _KNOWN = frozenset(
     ]
 )
 _SMALLEST_BUDGET = 1024
+_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
 def read(call: Call, *, counting: bool = False) -> Prompt:
     """The prompt of a request. Raises Refused with the original's wording where it has one."""
     body = call.body
+    if "anthropic-version" not in call.request.headers:
+        raise Refused(400, "anthropic-version: header is required")
     for name in ("messages",) if counting else ("max_tokens", "messages"):
         if body.get(name) is None:
             raise Refused(400, f"{name}: Field required")
@@ -156,6 +161,8 @@ def _items(block: Json, where: str) -> list[Item]:
         case "document":
             return [_document(block, where)]
         case "tool_use":
+            if not _NAME.fullmatch(str(block["id"])):
+                raise Refused(400, f"{where}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
             return [ToolCall(block["id"], block["name"], orjson.dumps(block["input"]).decode())]
         case "tool_result":
             return _result(block, where)
@@ -237,6 +244,8 @@ def _tool(tool: Json, index: int) -> Tool:
     schema = tool["input_schema"]
     if not tool.get("name"):
         raise Refused(400, f"tools.{index}.custom.name: Field required")
+    if not _TOOL_NAME.fullmatch(tool["name"]):
+        raise Refused(400, f"tools.{index}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
     if "type" not in schema:
         raise Refused(400, f"tools.{index}.custom.input_schema.type: Field required")
     if schema["type"] != "object":

@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.sandbox.counts import Counts
 
-_KEPT = 200_000
+_KEPT = 100_000
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Books:
-    """Totals of everything, and the latest 200,000 entries."""
+    """Totals of everything, and the latest 100,000 entries."""
 
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=_KEPT))
     totals: Counter[str] = field(default_factory=Counter)

@@ -8,7 +8,7 @@ import orjson
 
 from headgate.sandbox.attachments import decoded, document, picture
 from headgate.sandbox.counts import Counts
-from headgate.sandbox.openai_errors import interrupt, refuse, reply_headers
+from headgate.sandbox.openai_errors import check_length, check_tool_name, interrupt, refuse, reply_headers
 from headgate.sandbox.prompt import Answer, Document, Item, Json, Prompt, Tool, ToolCall, ToolResult, Turn
 from headgate.sandbox.reply import EVENTS, Call, Frame, Refused, Reply, Speaker
 from headgate.sandbox.tokens import split
@@ -18,6 +18,7 @@ _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant"
 _FINISH = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tool": "tool_calls"}
 _FILLER = "sandboxsandboxsandbox"
 _MOST_CHOICES = 128
+_LONGEST_CALL_ID = 40
 
 
 def answer(call: Call) -> Reply:
@@ -92,7 +93,8 @@ def _turn(message: Any, where: str) -> Turn:
     if role == "tool":
         text = "\n".join(item for item in items if isinstance(item, str))
         return Turn("tool", (ToolResult(str(message.get("tool_call_id", "")), text),))
-    for call in message.get("tool_calls") or ():
+    for i, call in enumerate(message.get("tool_calls") or ()):
+        check_length(str(call.get("id")), _LONGEST_CALL_ID, f"{where}.tool_calls[{i}].id")
         function = call.get("function") or {}
         items.append(ToolCall(str(call.get("id")), str(function.get("name")), str(function.get("arguments", ""))))
     return Turn(_ROLES[role], tuple(items))  # type: ignore[arg-type]
@@ -121,6 +123,7 @@ def _tool(tool: Any, index: int) -> Tool:
     if not isinstance(function, dict) or not function.get("name"):
         where = f"tools[{index}].function"
         raise Refused(400, f"Missing required parameter: '{where}'.", "missing", where)
+    check_tool_name(str(function["name"]), f"tools[{index}].function.name")
     return Tool(str(function["name"]), str(function.get("description") or ""), function.get("parameters") or {})
 
 

@@ -1,5 +1,7 @@
 """Errors and headers as OpenAI sends them, for both of its protocols."""
 
+import re
+
 import orjson
 
 from headgate.sandbox.prompt import Json
@@ -15,6 +17,8 @@ _TYPES = {
     504: "server_error",
     529: "server_error",
 }
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+_LONGEST_TOOL_NAME = 64
 _CODES: dict[str, str | None] = {
     "auth": "invalid_api_key",
     "no key": None,
@@ -23,6 +27,7 @@ _CODES: dict[str, str | None] = {
     "filter": "content_policy_violation",
     "model": "model_not_found",
     "missing": "missing_required_parameter",
+    "long": "string_above_max_length",
     "value": "invalid_value",
     "type": "invalid_type",
     "image": "invalid_image_url",
@@ -53,6 +58,28 @@ def refuse(refused: Refused, _: Request) -> Reply:
 def interrupt(refused: Refused, _: Call) -> bytes:
     """The refusal as an event inside a chat stream."""
     return b"data: " + orjson.dumps({"error": error(refused)}) + b"\n\n"
+
+
+def check_tool_name(name: str, where: str) -> None:
+    """Raise Refused where a tool has a name that OpenAI does not take."""
+    if not _TOOL_NAME.fullmatch(name):
+        text = f"Invalid '{where}': string does not match pattern. Expected a string that matches the pattern "
+        raise Refused(400, f"{text}'^[a-zA-Z0-9_-]+$'.", "value", where)
+    check_length(name, _LONGEST_TOOL_NAME, where)
+
+
+def check_length(text: str, longest: int, where: str) -> None:
+    """Raise Refused where a string is longer than OpenAI takes it.
+
+    Seen in https://github.com/vercel/ai/issues/5171 (chat, 40) and https://github.com/AnswerDotAI/fastllm/issues/45
+    (Responses, 64), read 2026-11.
+    """
+    if len(text) > longest:
+        message = (
+            f"Invalid '{where}': string too long. Expected a string with maximum length {longest}, but got a string "
+            f"with length {len(text)} instead."
+        )
+        raise Refused(400, message, "long", where)
 
 
 def reply_headers(call: Call) -> tuple[tuple[str, str], ...]:

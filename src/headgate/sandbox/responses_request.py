@@ -4,10 +4,12 @@ from typing import Any
 
 from headgate.sandbox import seals
 from headgate.sandbox.attachments import document, picture
+from headgate.sandbox.openai_errors import check_length, check_tool_name
 from headgate.sandbox.prompt import Item, Json, Prompt, Tool, ToolCall, ToolResult, Turn
 from headgate.sandbox.reply import Call, Refused
 
 SEALED = "openai reasoning"
+_LONGEST_CALL_ID = 64
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _CUSTOM_SCHEMA: Json = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 
@@ -71,6 +73,7 @@ def _choice(choice: Any) -> str:
 
 
 def _turn(item: Json, where: str) -> Turn | None:
+    check_length(str(item.get("call_id", "")), _LONGEST_CALL_ID, f"{where}.call_id")
     match item.get("type", "message"):
         case "message":
             return _message(item, where)
@@ -156,6 +159,7 @@ def _check_items(items: list[Json]) -> None:
 def _tool(tool: Json, index: int) -> Tool:
     if not tool.get("name"):
         raise Refused(400, f"Missing required parameter: 'tools[{index}].name'.", "missing", f"tools[{index}].name")
+    check_tool_name(tool["name"], f"tools[{index}].name")
     schema = _CUSTOM_SCHEMA if tool["type"] == "custom" else tool.get("parameters") or {}
     return Tool(tool["name"], str(tool.get("description") or ""), schema)
 
