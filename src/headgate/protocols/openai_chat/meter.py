@@ -78,7 +78,7 @@ class ChatMeter:
 
     @property
     def usage(self) -> Usage | None:
-        return decode_usage(self._usage)
+        return decode_usage(self._usage, self.model)
 
     @property
     def tokens(self) -> int:
@@ -122,7 +122,7 @@ class ChatMeter:
             return False
         if not data:
             return True
-        if data == b"[DONE]":
+        if data.startswith(b"[DONE]"):  # OpenRouter has sent a space after it (recorded: openrouter/stream-basic)
             self.ended = True
             return True
         try:
@@ -155,7 +155,8 @@ class ChatMeter:
             self.begun = True
             self._pieces += 1
             self._weight += memoryview(chunk.choices).nbytes
-        return self._account(_object(chunk.usage), hideable=not _holds_choices(chunk))
+        usage = chunk.usage if isinstance(chunk.usage, dict) else None
+        return self._account(usage, hideable=chunk.choices == Raw(b"[]"))
 
     def _account(self, usage: JsonObject | None, *, hideable: bool) -> bool:
         if not usage:
@@ -199,7 +200,13 @@ def read(body: bytes) -> Read:
     finish = choices[0].finish_reason if choices else None
     messages = [choice.message for choice in choices if choice.message is not None]
     empty = finish not in EXPLAINED and not any(_says_something(message) for message in messages)
-    return Read(usage=decode_usage(_usage(chunk)), empty=empty, model=chunk.model, finish=finish, response_id=chunk.id)
+    return Read(
+        usage=decode_usage(_usage(chunk), chunk.model),
+        empty=empty,
+        model=chunk.model,
+        finish=finish,
+        response_id=chunk.id,
+    )
 
 
 def read_delivered(body: bytes) -> Delivered:
@@ -235,7 +242,8 @@ def _read_answer(body: bytes) -> Chunk:
         raise unreadable_answer() from error
     said = memoryview(loose.choices).tobytes().decode("utf-8", "replace") if _holds_choices(loose) else ""
     choices = [Choice(message=Delta(content=said))] if said else []
-    return Chunk(choices=choices, usage=_object(loose.usage), error=loose.error)
+    usage = loose.usage if isinstance(loose.usage, dict) else None
+    return Chunk(choices=choices, usage=usage, error=loose.error)
 
 
 def _usage(chunk: Chunk) -> JsonObject | None:
@@ -302,7 +310,7 @@ def _says_something(message: Delta) -> bool:
 
 
 def _whole(data: bytes) -> bool:
-    if data == b"[DONE]":
+    if data.startswith(b"[DONE]"):
         return True
     try:
         read_object(data)

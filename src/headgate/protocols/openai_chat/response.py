@@ -104,7 +104,7 @@ def usage_of(wire: JsonObject) -> Any:
     x_groq = wire.get("x_groq")
     if not isinstance(usage, dict) and isinstance(x_groq, dict):
         usage = x_groq.get("usage")
-    return decode_usage(usage if isinstance(usage, dict) else None)
+    return decode_usage(usage if isinstance(usage, dict) else None, _str(wire.get("model")))
 
 
 def top_data(wire: JsonObject) -> Any:
@@ -242,7 +242,7 @@ def encode_citation(citation: Citation) -> JsonObject | None:
         return None
     cited: JsonObject = {
         "url": citation.url,
-        "title": citation.title or citation.url,
+        "title": citation.title or "",
         "start_index": citation.start or 0,
         "end_index": citation.end or 0,
     }
@@ -263,12 +263,21 @@ def encode_response(response: Response, request: Request) -> bytes:
     }
     if response.usage is not None:
         wire["usage"] = encode_usage(response.usage)
-    if response.service_tier is not None:
-        wire["service_tier"] = response.service_tier
+    wire |= encode_tier(response.service_tier)
     wire["system_fingerprint"] = None
     if wants_list(request):
         wire["citations"] = cited_urls(response.candidates)
     return dump({**wire, **aside})
+
+
+_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+
+
+def encode_tier(tier: str | None) -> JsonObject:
+    """The service tier in OpenAI's words, which its SDK checks; other vendors' usual tier is the default one."""
+    if tier in ("standard", "on_demand"):
+        tier = "default"
+    return {"service_tier": tier} if tier in _TIERS else {}
 
 
 def wants_list(request: Request) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.canonical.custom_tools import Unwrapper
 from headgate.canonical.failure import Blame, Failure, Kind, Refused
@@ -36,6 +37,7 @@ from headgate.protocols.openai_chat.response import (
     custom_names,
     encode_citation,
     encode_logprobs,
+    encode_tier,
     finish_of,
     finish_word,
     logprobs_of,
@@ -121,7 +123,7 @@ class ChatStreamDecoder:
         return [Failed(failure=failure)]
 
     def _read(self, data: bytes) -> Iterator[StreamEvent]:
-        if data == b"[DONE]":
+        if data.startswith(b"[DONE]"):  # OpenRouter has sent a space after it (recorded: openrouter/stream-basic)
             yield from self._done()
             return
         try:
@@ -340,12 +342,14 @@ def _started(wire: JsonObject) -> Started:
 
 
 class _Written(Struct):
-    """A part being written. `place` is a tool call's index among its answer's calls, a thought's among its thoughts."""
+    """A part being written. `place` is a tool call's index among its answer's calls, a thought's among its thoughts.
+    `listed`: a thought known from its beginning to need the list of details, which then grows with it."""
 
     part: Part
     candidate: int
     place: int = 0
     text: str = ""
+    listed: bool = False
     signature: Any = None
     unwrapper: Unwrapper | None = None
 
@@ -408,8 +412,7 @@ class ChatStreamEncoder:
     def _begin(self, started: Started) -> None:
         self._usage = started.usage
         self._head |= {"id": started.id, "created": started.created, "model": started.model}
-        if started.service_tier is not None:
-            self._head["service_tier"] = started.service_tier
+        self._head |= encode_tier(started.service_tier)
         self._head["system_fingerprint"] = None
         self._head |= own(started.provider_data)
         if self._include_usage:
@@ -441,10 +444,10 @@ class ChatStreamEncoder:
             case Reasoning():
                 written.place = self._thoughts.get(candidate, 0)
                 self._thoughts[candidate] = written.place + 1
-                if part.text:
-                    written.text = part.text
-                    yield self._chunk(candidate, {"reasoning_content": part.text})
+                written.listed = part.redacted is None and keeps_more(part)
                 written.signature = part.signature
+                if part.text:
+                    yield self._think(written, part.text)
             case Text() if part.text:
                 yield self._say(written, part.text)
             case Refusal():
@@ -458,6 +461,15 @@ class ChatStreamEncoder:
                 yield self._chunk(candidate, {"audio": {"id": part.id or "audio", "transcript": part.transcript or ""}})
             case _:
                 pass  # texts that are still empty; what the upstream's own tools did shows in the text
+
+    def _think(self, written: _Written, text: str) -> bytes:
+        delta: JsonObject = {"reasoning_content": text}
+        if written.listed and isinstance(written.part, Reasoning):
+            piece = replace(written.part, text=text, signature=None)
+            delta["reasoning_details"] = [encode_detail(piece, written.place)]
+        else:
+            written.text += text
+        return self._chunk(written.candidate, delta)
 
     def _open_call(self, written: _Written, call: ToolCall) -> Iterator[bytes]:
         if self._legacy:
@@ -503,10 +515,9 @@ class ChatStreamEncoder:
                 logprobs = encode_logprobs(event.logprobs, refused=True)
                 yield self._chunk(candidate, {"refusal": event.text}, logprobs=logprobs)
             case Reasoning():
-                written.text += event.text
                 written.signature = event.signature or written.signature
                 if event.text:
-                    yield self._chunk(candidate, {"reasoning_content": event.text})
+                    yield self._think(written, event.text)
             case ToolCall():
                 yield from self._argue(written, event.text)
                 if event.signature is not None and not self._legacy:
@@ -535,15 +546,8 @@ class ChatStreamEncoder:
         """What can be told only when a part is whole: a thought's entry in the list, the last of a free text."""
         written = self._parts[index]
         if isinstance(written.part, Reasoning):
-            thought = Reasoning(
-                text=written.text,
-                signature=written.signature,
-                redacted=written.part.redacted,
-                summary=written.part.summary,
-                id=written.part.id,
-                provider_data=written.part.provider_data,
-            )
-            if keeps_more(thought):
+            thought = replace(written.part, text="" if written.listed else written.text, signature=written.signature)
+            if thought.signature is not None or thought.redacted is not None:
                 entry = encode_detail(thought, written.place)
                 yield self._chunk(written.candidate, {"reasoning_details": [entry]})
         if written.unwrapper is not None:

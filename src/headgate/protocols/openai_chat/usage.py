@@ -11,9 +11,9 @@ from typing import Any
 from headgate.canonical.usage import Usage
 
 
-def decode_usage(wire: Mapping[str, Any] | None) -> Usage | None:
-    """A `usage` object to quantities; None where it names no tokens. Wrong types count as nothing; nothing is ever
-    negative; all tokens together are the vendor's own total where it gives one."""
+def decode_usage(wire: Mapping[str, Any] | None, model: str | None = None) -> Usage | None:
+    """A `usage` object, of an answer by `model`, to quantities; None where it names no tokens. Wrong types count as
+    nothing; nothing is ever negative; all tokens together are the vendor's own total where it gives one."""
     if not wire or not ("prompt_tokens" in wire or "completion_tokens" in wire or "total_tokens" in wire):
         return None
     prompt, completion = _count(wire, "prompt_tokens"), _count(wire, "completion_tokens")
@@ -32,7 +32,7 @@ def decode_usage(wire: Mapping[str, Any] | None) -> Usage | None:
     return Usage(
         **_input_side(wire, asked, prompt, min(audio_in, prompt)),
         **_output_side(told, completion, reasoning),
-        web_searches=_searches(wire),
+        web_searches=_searches(wire, model or ""),
     )
 
 
@@ -122,10 +122,11 @@ def _perplexity(wire: Mapping[str, Any], reasoning: int, completion: int, prompt
     return max(reasoning, thought), completion, prompt
 
 
-def _searches(wire: Mapping[str, Any]) -> int:
+def _searches(wire: Mapping[str, Any], model: str) -> int:
     """Web searches: OpenRouter counts them in `server_tool_use_details` (earlier `server_tool_use`); xAI bills the
     sources it read (docs.x.ai, live search); Qwen counts in `plugins.search`; Perplexity says how many queries it
-    made, or, where it says nothing, bills each request as one."""
+    made, or, where it says nothing, bills each request as one; OpenAI's search models say nothing and search before
+    every answer (platform.openai.com/docs/guides/tools-web-search, chat completions)."""
     told = max(
         _count(_details(wire, "server_tool_use_details"), "web_search_requests"),
         _count(_details(wire, "server_tool_use"), "web_search_requests"),
@@ -133,7 +134,7 @@ def _searches(wire: Mapping[str, Any]) -> int:
         _count(wire, "num_sources_used"),
         _count(_details(_details(wire, "plugins"), "search"), "count"),
     )
-    return told or int("search_context_size" in wire)
+    return told or int("search_context_size" in wire or "-search-preview" in model or "-search-api" in model)
 
 
 def _count(wire: Mapping[str, Any], name: str) -> int:

@@ -132,7 +132,7 @@ def refusal_of(error: Exception) -> Refused:
 
 
 def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]
 
 
 def unreadable_answer() -> Refused:
