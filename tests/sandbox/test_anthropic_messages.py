@@ -160,6 +160,7 @@ async def test_an_error_inside_a_stream_is_raised_by_the_client(client: anthropi
         {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}]},
         {"messages": [{"role": "user", "content": [{"type": "sandwich"}]}]},
         {"tools": [{"name": "f", "input_schema": {}}]},
+        {"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}] * 5},
         {"tools": [{"name": "a.b", "input_schema": {"type": "object"}}]},
         {
             "messages": [

@@ -89,6 +89,16 @@ async def test_sealed_reasoning_must_come_back_unaltered(client: openai.AsyncOpe
         await client.responses.create(model="sandbox-thinking", input=[thought, more])
 
 
+async def test_the_vendors_other_tools_are_taken_as_history(client: openai.AsyncOpenAI) -> None:
+    """Agents send back what hosted tools did."""
+    history: Any = [
+        {"type": "local_shell_call", "id": "lsh_1", "call_id": "c", "action": {}, "status": "completed"},
+        {"type": "local_shell_call_output", "call_id": "c", "output": "done"},
+        {"role": "user", "content": "Thanks"},
+    ]
+    assert (await client.responses.create(model="sandbox", input=history)).output_text == "You said: Thanks"
+
+
 async def test_an_answer_cut_by_its_limit_is_incomplete(client: openai.AsyncOpenAI) -> None:
     """With the reason, also as the last event of a stream."""
     stream = await client.responses.create(model="sandbox", input="Write 50 words", max_output_tokens=16, stream=True)

@@ -48,6 +48,7 @@ _KNOWN = frozenset(
     ]
 )
 _SMALLEST_BUDGET = 1024
+_MOST_MARKS = 4
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
@@ -75,7 +76,7 @@ def read(call: Call, *, counting: bool = False) -> Prompt:
     tools = [tool for tool in body.get("tools") or () if "input_schema" in tool]
     return Prompt(
         model=call.model,
-        turns=_turns(body, messages),
+        turns=_check_marks(_turns(body, messages)),
         tools=tuple(_tool(tool, i) for i, tool in enumerate(tools)),
         choice={"any": "required", "tool": str(choice.get("name"))}.get(choice["type"], choice["type"]),
         parallel=not choice.get("disable_parallel_tool_use"),
@@ -110,6 +111,14 @@ def _thinks(body: Json, choice: Json) -> bool:
     if body.get("temperature", 1) != 1:
         raise Refused(400, "`temperature` may only be set to 1 when thinking is enabled.")
     return True
+
+
+def _check_marks(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    marks = sum(1 for turn in turns if turn.cache_s)
+    if marks > _MOST_MARKS:
+        text = f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. Found {marks}."
+        raise Refused(400, text)
+    return turns
 
 
 def _turns(body: Json, messages: list[Json]) -> tuple[Turn, ...]:

@@ -86,8 +86,10 @@ def _turn(item: Json, where: str) -> Turn | None:
         case "reasoning":
             _check_reasoning(item)
             return None
-        case "web_search_call" | "item_reference":
+        case "item_reference" | "compaction" | "mcp_list_tools":
             return None
+        case str(kind) if kind.endswith(("_call", "_call_output")):
+            return None  # the vendor's other tools: taken as part of the history, not understood
         case kind:
             raise Refused(400, f"Invalid value: '{kind}'.", "value", f"{where}.type")
 

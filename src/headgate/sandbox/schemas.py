@@ -27,7 +27,7 @@ _FORMATS = {
 }
 _NAMED = re.compile(r"\b(?:in|at|of|for|to|about|from|on|named|called)\s+([A-Z][\w'-]*(?:[ ,]+[A-Z][\w'-]*)*)")
 _QUOTED = re.compile(r"[\"“‘`]([^\"”’`]{1,200})[\"”’`]")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 
 
 def fill(schema: Json, words: str) -> Any:

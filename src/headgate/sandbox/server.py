@@ -65,7 +65,7 @@ class Sandbox:
             reply = speaker.answer(call)
         except Refused as refused:
             return self._refuse(speaker, refused, request, faults)
-        except (KeyError, TypeError, AttributeError, ValueError) as wrong:
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as wrong:
             # Requests are read as they come: whatever has another shape than its reader expects ends here.
             misshapen = Refused(400, f"The request has a wrong shape: {wrong!r}", "type")
             return self._refuse(speaker, misshapen, request, faults)
