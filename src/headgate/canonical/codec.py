@@ -79,11 +79,20 @@ class Meter(Interface):
     @property
     def tokens(self) -> int: ...
 
-    begun: bool
-    ended: bool
-    finish: str | None
-    failure: Failure | None
-    model: str | None
+    @property
+    def begun(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def finish(self) -> str | None: ...
+
+    @property
+    def failure(self) -> Failure | None: ...
+
+    @property
+    def model(self) -> str | None: ...
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes as received; return the bytes to send on (whole frames only; without what only metering asked

@@ -3,6 +3,8 @@
 import asyncio
 from time import monotonic
 
+from msgspec import Struct
+
 from headgate.billing.journal import JournalFailed
 from headgate.billing.pricing import charge
 from headgate.billing.receipt import Ending
@@ -11,9 +13,10 @@ from headgate.canonical.failure import Blame, Failure, Kind, Refused
 from headgate.canonical.request import Request
 from headgate.canonical.stream import Response, assemble, disassemble
 from headgate.canonical.usage import Usage
+from headgate.protocols.gemini_generate import ArrayReframer
 from headgate.relay.bounds import FIRST_SLICE_TOKENS
 from headgate.relay.call import Call
-from headgate.relay.carrier import Translation
+from headgate.relay.carrier import Arrayed, Translation
 from headgate.relay.codecs import CODECS
 from headgate.relay.settling import Progress, Settling
 from headgate.relay.verdict import Verdict, mask, of_bad_answer, of_upstream_error
@@ -28,6 +31,7 @@ EVENT_STREAM = {
     "cache-control": "no-cache",
     "x-accel-buffering": "no",
 }
+JSON_ARRAY = {"content-type": "application/json; charset=utf-8", "x-accel-buffering": "no"}
 NOTHING = Delivered()
 
 UNRECORDED = Failure(
@@ -88,7 +92,10 @@ async def answer_whole(call: Call, progress: Progress, answer: Answer, settling:
         call.client.refuse(call.codec.encode_error(UNRECORDED, call.id))
         return None
     if call.peek.stream:
-        call.client.begin(200, EVENT_STREAM, out)
+        voice = _voice(call)
+        if voice.reframer is not None:
+            out = voice.reframer.feed(out) + voice.reframer.close()
+        call.client.begin(200, _with_dropped(voice.headers, progress), out)
         call.client.finish()
     else:
         call.client.answer(200, _with_dropped(JSON, progress), out)
@@ -114,6 +121,24 @@ def _retell(call: Call, response: Response) -> tuple[Read, bytes, Delivered]:
     return Read(usage=response.usage, empty=empty, model=response.model), out, Translation.heard(response)
 
 
+class Voice(Struct, frozen=True, kw_only=True):
+    """How a stream is told to its caller: as server-sent events, or as one JSON array."""
+
+    headers: dict[str, str]
+    reframer: ArrayReframer | None = None
+
+    def error(self, call: Call, failure: Failure) -> bytes:
+        """The bytes that end a stream which has begun."""
+        told = call.codec.encode_stream_error(failure, call.id)
+        return told if self.reframer is None else self.reframer.feed(told) + self.reframer.close()
+
+
+def _voice(call: Call) -> Voice:
+    if call.asked.array:
+        return Voice(headers=JSON_ARRAY, reframer=ArrayReframer())
+    return Voice(headers=EVENT_STREAM)
+
+
 def _with_dropped(headers: dict[str, str], progress: Progress) -> dict[str, str]:
     if not progress.dropped:
         return headers
@@ -134,7 +159,10 @@ async def answer_stream(call: Call, progress: Progress, answer: Answer, settling
         meter = upstream.meter(call.peek.wants_usage)
     else:
         meter = Translation(upstream, call.codec, canonical_request(call))
-    flow = Flow(call, progress, answer, meter, settling)
+    voice = _voice(call)
+    if voice.reframer is not None:
+        meter = Arrayed(meter, voice.reframer)
+    flow = Flow(call, progress, answer, meter, settling, voice)
     call.client.on_flow = flow.peer_is_slow
     try:
         await answer.pipe(flow.feed)
@@ -162,6 +190,7 @@ class Flow:
         "_settled",
         "_settling",
         "_stopped",
+        "_voice",
         "begun",
     )
 
@@ -172,8 +201,10 @@ class Flow:
         answer: Answer,
         meter: Meter,
         settling: Settling,
+        voice: Voice,
     ) -> None:
         self._call = call
+        self._voice = voice
         self._progress = progress
         self._answer = answer
         self._meter = meter
@@ -195,9 +226,8 @@ class Flow:
             return
         if not self.begun:
             out = self._begin(out)
-        elif meter.failure is None:
-            if not meter.ended or self._settled or self._settle("completed"):
-                self._call.client.write(out)
+        elif meter.failure is None and (not meter.ended or self._settled or self._settle("completed")):
+            self._call.client.write(out)
         if meter.tokens > self._covered and not self._settled:
             self._extend()
 
@@ -210,13 +240,12 @@ class Flow:
             return b""
         progress = self._progress
         progress.first_byte_ms = int((monotonic() - self._call.clocks.began_s) * 1000)
-        if meter.ended:
-            if not self._settle("completed"):
-                return b""
+        if meter.ended and not self._settle("completed"):
+            return b""
         self.begun = True
         first = b"".join(self._held)
         self._held = []
-        self._call.client.begin(200, _with_dropped(EVENT_STREAM, progress), first)
+        self._call.client.begin(200, _with_dropped(self._voice.headers, progress), first)
         return first
 
     def peer_is_slow(self, slow: bool) -> None:
@@ -289,7 +318,7 @@ class Flow:
         gone = self._call.client.gone
         self._settle("client_gone" if gone else "upstream_failed")
         if not gone and self.begun:
-            self._call.client.finish(self._call.codec.encode_stream_error(BROKEN, self._call.id))
+            self._call.client.finish(self._voice.error(self._call, BROKEN))
 
     def _break_off(self, failure: Failure) -> Verdict | None:
         """End a stream that has begun with the protocol's own error; charge what was delivered."""
@@ -297,7 +326,7 @@ class Flow:
         if not self._settled and self._progress.hold.open:
             self._settle("balance_spent" if failure is SPENT else "upstream_failed")
         if self.begun:
-            self._call.client.finish(self._call.codec.encode_stream_error(failure, self._call.id))
+            self._call.client.finish(self._voice.error(self._call, failure))
         else:
             self._call.client.refuse(self._call.codec.encode_error(failure, self._call.id))
         return None

@@ -6,13 +6,16 @@ from msgspec import Struct
 
 from headgate.canonical.parts import ProtocolName
 
-Operation = Literal["chat", "count_tokens"]
+Operation = Literal["chat", "count_tokens", "unknown"]
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """`model` and `stream` are set where the path decides them (Gemini)."""
+    """`model` and `stream` are set where the path decides them (Gemini), `array` where a stream is wanted as one JSON
+    array. An `unknown` operation is refused in the protocol's own words; `name` is how the caller spelled it."""
 
     protocol: ProtocolName
     operation: Operation = "chat"
     model: str | None = None
     stream: bool = False
+    array: bool = False
+    name: str = ""

@@ -7,6 +7,7 @@ from headgate.access.caller import Caller
 from headgate.billing.pricing import Price
 from headgate.billing.receipt import Attempt, Ending, Receipt
 from headgate.canonical.codec import Codec, Peek
+from headgate.canonical.request import ReasoningControl
 from headgate.canonical.usage import Usage
 from headgate.channels.routes import Route
 from headgate.relay.asked import Asked
@@ -38,6 +39,8 @@ class Call(Struct, frozen=True, kw_only=True):
     price: Price
     multiplier_ppm: int
     bounds: Bound
+    reasoning: ReasoningControl | None = None
+    """How hard to think, where the model's name says so (`…-thinking`); the request is then re-encoded with it."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

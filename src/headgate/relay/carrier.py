@@ -4,7 +4,7 @@ Both take the upstream's bytes and give the client's, and both can say what was 
 only read in passing; others are decoded to events and encoded again, event by event, never gathered.
 """
 
-from headgate.canonical.codec import Codec, Delivered
+from headgate.canonical.codec import Codec, Delivered, Meter
 from headgate.canonical.failure import Failure
 from headgate.canonical.parts import Reasoning, Refusal, Text, ToolCall
 from headgate.canonical.request import Request
@@ -19,6 +19,57 @@ from headgate.canonical.stream import (
     UsageReported,
 )
 from headgate.canonical.usage import Usage
+from headgate.protocols.gemini_generate import ArrayReframer
+
+
+class Arrayed:
+    """A Gemini stream for a caller who wants it as one JSON array: a meter's bytes, re-framed.
+
+    Args:
+        inner: the meter or translation that knows the stream.
+        reframer: shared with whoever writes an error into the stream.
+    """
+
+    def __init__(self, inner: Meter, reframer: ArrayReframer) -> None:
+        self._inner = inner
+        self._reframer = reframer
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._inner.usage
+
+    @property
+    def tokens(self) -> int:
+        return self._inner.tokens
+
+    @property
+    def begun(self) -> bool:
+        return self._inner.begun
+
+    @property
+    def ended(self) -> bool:
+        return self._inner.ended
+
+    @property
+    def finish(self) -> str | None:
+        return self._inner.finish
+
+    @property
+    def failure(self) -> Failure | None:
+        return self._inner.failure
+
+    @property
+    def model(self) -> str | None:
+        return self._inner.model
+
+    def feed(self, data: bytes) -> bytes:
+        return self._reframer.feed(self._inner.feed(data))
+
+    def close(self) -> bytes:
+        return self._reframer.feed(self._inner.close()) + self._reframer.close()
+
+    def delivered(self) -> Delivered:
+        return self._inner.delivered()
 
 
 class Translation:

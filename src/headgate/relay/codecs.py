@@ -2,6 +2,9 @@
 
 from headgate.canonical.codec import Codec
 from headgate.canonical.parts import ProtocolName
-from headgate.protocols import openai_chat
+from headgate.protocols import anthropic_messages, gemini_generate, openai_chat, openai_responses
 
-CODECS: dict[ProtocolName, Codec] = {codec.name: codec for codec in (openai_chat.CODEC,)}
+CODECS: dict[ProtocolName, Codec] = {
+    codec.name: codec
+    for codec in (openai_chat.CODEC, openai_responses.CODEC, anthropic_messages.CODEC, gemini_generate.CODEC)
+}

@@ -24,7 +24,9 @@ from headgate.billing.ledger import Ledger, Shortage
 from headgate.billing.purse import Hold
 from headgate.billing.receipt import Attempt, Ending, Receipt
 from headgate.canonical.codec import ErrorAnswer, Patch, Peek
+from headgate.canonical.endings import read_ending
 from headgate.canonical.failure import Blame, Failure, Kind, Refused
+from headgate.canonical.request import ReasoningControl
 from headgate.channels.channel import Channel
 from headgate.channels.health import HealthBook
 from headgate.channels.routes import Route
@@ -35,6 +37,7 @@ from headgate.relay.bounds import affordable_output, bound
 from headgate.relay.call import Call, Clocks, blank_receipt
 from headgate.relay.client import Client
 from headgate.relay.codecs import CODECS
+from headgate.relay.counting import count_request
 from headgate.relay.ids import CallIds
 from headgate.relay.outbound import with_forwarded
 from headgate.relay.settling import Progress, Settling
@@ -121,6 +124,9 @@ class Relay:
             if asked.stream:
                 peek = replace(peek, stream=True)
             record = replace(record, model=peek.model, stream=peek.stream)
+            if asked.operation != "chat":
+                self._without_charge(client, asked, caller, record, body)
+                return
             call = self._plan(record.id, clocks, client, asked, caller, body, peek)
             hold = await self._hold(call)
         except Refused as refused:
@@ -168,13 +174,19 @@ class Relay:
         self, call_id: str, clocks: Clocks, client: Client, asked: Asked, caller: Caller, body: bytes, peek: Peek
     ) -> Call:
         """What is asked, by whom, which routes there are and what it may cost."""
+        snapshot = self.snapshot
+        reasoning: ReasoningControl | None = None
+        routes = snapshot.routes.routes(caller.group, peek.model)
+        if not routes:
+            # Only a name that is not offered as it stands may have an ending that asks for thinking.
+            base, reasoning = read_ending(peek.model)
+            routes = snapshot.routes.routes(caller.group, base) if reasoning is not None else ()
+            if not routes:
+                raise Refused(_unknown_model(peek.model))
+            peek = replace(peek, model=base)
         failure = may_use(caller, peek.model)
         if failure is not None:
             raise Refused(failure)
-        snapshot = self.snapshot
-        routes = snapshot.routes.routes(caller.group, peek.model)
-        if not routes:
-            raise Refused(_unknown_model(peek.model))
         price = snapshot.price(caller.group, peek.model)
         if price is None:
             raise Refused(_unpriced(peek.model))
@@ -193,6 +205,7 @@ class Relay:
             price=price,
             multiplier_ppm=multiplier_ppm,
             bounds=bound(peek, price, multiplier_ppm, price.max_output),
+            reasoning=reasoning,
         )
 
     async def _hold(self, call: Call) -> Hold:
@@ -208,6 +221,21 @@ class Relay:
         if isinstance(held, Shortage):
             raise Refused(_short(budget=held.account_id == caller.budget_id))
         return held
+
+    def _without_charge(self, client: Client, asked: Asked, caller: Caller, record: Receipt, body: bytes) -> None:
+        """Operations that cost nothing: counting tokens, which is answered here, and those that we do not know."""
+        codec = CODECS[asked.protocol]
+        if asked.operation != "count_tokens" or codec.encode_count is None:
+            message = f"The action '{asked.name[:100]}' is not supported."
+            raise Refused(Failure(kind=Kind.NOT_FOUND, message=message, code="not_found"))
+        failure = may_use(caller, record.model)
+        if failure is not None:
+            raise Refused(failure)
+        if not self.snapshot.routes.routes(caller.group, record.model):
+            raise Refused(_unknown_model(record.model))
+        tokens = count_request(codec.decode_request(body, asked.model, False))
+        self._settling.free(record, caller)
+        client.answer(200, {"content-type": "application/json"}, codec.encode_count(tokens))
 
     # --- upstream and back ---
 
@@ -307,15 +335,19 @@ class Relay:
         head = outbound.stream_head if peek.stream else outbound.head
         head = with_forwarded(head, outbound.protocol, call.client.headers)
         limit = None if peek.stream else affordable_output(call.bounds, progress.hold.amount_nano, peek.n)
-        if outbound.protocol == call.asked.protocol:
+        if outbound.protocol == call.asked.protocol and call.reasoning is None:
             renamed = outbound.target.model if outbound.target.model != peek.model else None
             ask_usage = peek.stream and not peek.wants_usage and outbound.target.quirks.stream_usage
             if renamed is None and limit is None and not ask_usage:
                 return head, call.body
             return head, call.codec.patch(call.body, Patch(model=renamed, max_output_tokens=limit, ask_usage=ask_usage))
         request = canonical_request(call)
+        if call.reasoning is not None:
+            request = replace(request, reasoning=call.reasoning)
         if limit is not None:
             request = replace(request, max_output_tokens=limit)
+        if outbound.protocol == "openai_chat" and peek.stream and outbound.target.quirks.stream_usage:
+            request = replace(request, include_usage=True)
         encoded = CODECS[outbound.protocol].encode_request(request, outbound.target)
         progress.dropped = encoded.dropped
         return head, encoded.body

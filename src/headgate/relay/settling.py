@@ -104,11 +104,18 @@ class Settling:
         return self._settle(call, progress.hold, outcome)
 
     def refused(self, record: Receipt, caller: Caller, status: int) -> None:
-        """Keep the record of a call that was refused before any money was held. One that cannot be written is let go:
-        nothing depends on it."""
+        """Keep the record of a call that was refused before any money was held."""
+        self._keep(replace(record, status=status), caller)
+
+    def free(self, record: Receipt, caller: Caller) -> None:
+        """Keep the record of a call that was answered and costs nothing."""
+        self._keep(replace(record, ending="completed", status=200), caller)
+
+    def _keep(self, record: Receipt, caller: Caller) -> None:
+        # A record without money that cannot be written is let go: nothing depends on it.
         duration_ms = int(time() * 1000) - record.started_at
         with suppress(JournalFailed):
-            final = self._ledger.settle(None, replace(record, status=status, duration_ms=max(0, duration_ms)))
+            final = self._ledger.settle(None, replace(record, duration_ms=max(0, duration_ms)))
             self._observe(final, caller)
 
     def _settle(self, call: Call, hold: Hold, outcome: Outcome) -> Receipt:

@@ -187,7 +187,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self._fault is not None:
             raise httptools.HttpParserCallbackError(self._fault.message)
         path, _, query = self.url.partition(b"?")
-        asked = lanes.find(self.parser.get_method(), path)
+        asked = lanes.find(self.parser.get_method(), path, query)
         if asked is None:
             self._to_asgi()
         else:

@@ -1,5 +1,7 @@
 """The relay lane's route table: which request lines are calls. Every other path belongs to the ASGI application."""
 
+from urllib.parse import unquote_to_bytes
+
 from headgate.relay.asked import Asked
 
 CHAT = Asked(protocol="openai_chat")
@@ -7,16 +9,44 @@ CHAT = Asked(protocol="openai_chat")
 _POST: dict[bytes, Asked] = {
     b"/v1/chat/completions": CHAT,
     b"/chat/completions": CHAT,
+    b"/v1beta/openai/chat/completions": CHAT,
+    b"/v1/responses": Asked(protocol="openai_responses"),
+    b"/responses": Asked(protocol="openai_responses"),
+    b"/v1/messages": Asked(protocol="anthropic_messages"),
+    b"/v1/messages/count_tokens": Asked(protocol="anthropic_messages", operation="count_tokens"),
 }
+_GEMINI = (b"/v1beta/models/", b"/v1/models/")
+"""google-genai 3 calls the second by default, older clients the first (recorded 2026-11)."""
 
 
-def find(method: bytes, path: bytes) -> Asked | None:
+def find(method: bytes, path: bytes, query: bytes = b"") -> Asked | None:
     """The call that a request line asks for, or None where it is not one."""
-    if method == b"POST":
-        return _POST.get(path)
-    return None
+    if method != b"POST":
+        return None
+    asked = _POST.get(path)
+    if asked is None and path.startswith(_GEMINI):
+        return _gemini(path, query)
+    return asked
 
 
 def methods(path: bytes) -> tuple[str, ...]:
     """The methods with which the path is a call: for telling 405 from 404."""
-    return ("POST",) if path in _POST else ()
+    return ("POST",) if find(b"POST", path) is not None else ()
+
+
+def _gemini(path: bytes, query: bytes) -> Asked | None:
+    """`models/{model}:{action}`: a model's name may have slashes and colons of its own, the action follows the last."""
+    prefix = next(prefix for prefix in _GEMINI if path.startswith(prefix))
+    name, colon, action = unquote_to_bytes(path[len(prefix) :]).decode("utf-8", "replace").rpartition(":")
+    if not colon or not name:
+        return None
+    match action:
+        case "generateContent":
+            return Asked(protocol="gemini_generate", model=name)
+        case "streamGenerateContent":
+            array = b"alt=sse" not in query.split(b"&")
+            return Asked(protocol="gemini_generate", model=name, stream=True, array=array)
+        case "countTokens":
+            return Asked(protocol="gemini_generate", operation="count_tokens", model=name)
+        case _:
+            return Asked(protocol="gemini_generate", operation="unknown", model=name, name=action)
