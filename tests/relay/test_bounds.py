@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from headgate.billing.pricing import Price, charge, resolve
 from headgate.canonical.codec import Peek
 from headgate.canonical.usage import Usage
-from headgate.relay.bounds import FIRST_SLICE_TOKENS, affordable_output, bound
+from headgate.relay.bounds import FIRST_SLICE_TOKENS, affordable_output, bound, minimum
 
 PPM = 1_000_000
 PRICE = Price(rates=resolve({"input": 2_500_000_000, "output": 10_000_000_000}))
@@ -39,7 +39,7 @@ def test_the_whole_hold_needs_no_limit() -> None:
     """Nothing is sent upstream that the caller did not ask for."""
     bounds = bound(Peek(model="m", max_output_tokens=50), PRICE, PPM, None)
 
-    assert affordable_output(bounds, bounds.amount_nano, 1) is None
+    assert affordable_output(bounds, bounds.amount_nano, PRICE, PPM, 1) is None
 
 
 @given(
@@ -51,9 +51,10 @@ def test_the_whole_hold_needs_no_limit() -> None:
 def test_what_is_sent_as_a_limit_is_covered_by_what_is_held(share: int, n: int, tokens: int, text: int) -> None:
     """A poor wallet's limit never lets the upstream bill more than was held, but for a single token an answer."""
     bounds = bound(Peek(model="m", text_bytes=text, max_output_tokens=tokens, n=n), PRICE, PPM, None)
-    held = bounds.minimum_nano + (bounds.amount_nano - bounds.minimum_nano) * share // 1000
+    least = minimum(bounds, PRICE, PPM, n)
+    held = least + (bounds.amount_nano - least) * share // 1000
 
-    limit = affordable_output(bounds, held, n)
+    limit = affordable_output(bounds, held, PRICE, PPM, n)
 
     if limit is not None and limit > 1:
         assert charge(PRICE, Usage(input=bounds.input_tokens, output=limit * n), PPM) <= held

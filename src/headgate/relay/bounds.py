@@ -23,14 +23,9 @@ LEAST_OUTPUT_TOKENS = 64
 
 
 class Bound(Struct, frozen=True, kw_only=True):
-    """What to hold: `amount_nano` if it can be had, and no less than `minimum_nano`.
-
-    `input_nano` is the part for the prompt, `output_tokens` what the rest pays for over all `n` answers.
-    """
+    """What to hold: `amount_nano` for `input_tokens` read and `output_tokens` written over all `n` answers."""
 
     amount_nano: int
-    minimum_nano: int
-    input_nano: int
     input_tokens: int
     output_tokens: int
 
@@ -53,23 +48,25 @@ def bound(asked: Peek, price: Price, multiplier_ppm: int, model_limit: int | Non
         model_limit: the model's own output limit in tokens, None where nobody knows it.
     """
     input_tokens = estimate_input(asked)
-    input_nano = charge(price, Usage(input=input_tokens, calls=1), multiplier_ppm)
     most = asked.max_output_tokens or model_limit or UNKNOWN_MODEL_OUTPUT_TOKENS
     tokens = (min(most, FIRST_SLICE_TOKENS) if asked.stream else most) * asked.n
-    least = min(tokens, LEAST_OUTPUT_TOKENS * asked.n)
     return Bound(
         amount_nano=charge(price, Usage(input=input_tokens, output=tokens, calls=1), multiplier_ppm),
-        minimum_nano=charge(price, Usage(input=input_tokens, output=least, calls=1), multiplier_ppm),
-        input_nano=input_nano,
         input_tokens=input_tokens,
         output_tokens=tokens,
     )
 
 
-def affordable_output(bounds: Bound, held_nano: int, n: int) -> int | None:
+def minimum(bounds: Bound, price: Price, multiplier_ppm: int, n: int) -> int:
+    """The least that must be held for the call to be worth making, where the whole bound cannot be had."""
+    tokens = min(bounds.output_tokens, LEAST_OUTPUT_TOKENS * n)
+    return charge(price, Usage(input=bounds.input_tokens, output=tokens, calls=1), multiplier_ppm)
+
+
+def affordable_output(bounds: Bound, held_nano: int, price: Price, multiplier_ppm: int, n: int) -> int | None:
     """The output limit per answer to send upstream when less than the bound is held; None when all of it is."""
     if held_nano >= bounds.amount_nano:
         return None
-    output_nano = bounds.amount_nano - bounds.input_nano
-    room = max(0, held_nano - bounds.input_nano)
-    return max(1, bounds.output_tokens * room // output_nano // n)
+    input_nano = charge(price, Usage(input=bounds.input_tokens, calls=1), multiplier_ppm)
+    room = max(0, held_nano - input_nano)
+    return max(1, bounds.output_tokens * room // (bounds.amount_nano - input_nano) // n)

@@ -33,7 +33,7 @@ from headgate.channels.routes import Route
 from headgate.channels.selection import choose
 from headgate.relay.answering import NOTHING, answer_stream, answer_whole, canonical_request, is_event_stream
 from headgate.relay.asked import Asked
-from headgate.relay.bounds import affordable_output, bound
+from headgate.relay.bounds import affordable_output, bound, minimum
 from headgate.relay.call import Call, Clocks, blank_receipt
 from headgate.relay.client import Client
 from headgate.relay.codecs import CODECS
@@ -215,7 +215,8 @@ class Relay:
         if hold is not None:
             return hold
         try:
-            held = await self._ledger.hold(accounts, bounds.amount_nano, bounds.minimum_nano)
+            least = minimum(bounds, call.price, call.multiplier_ppm, call.peek.n)
+            held = await self._ledger.hold(accounts, bounds.amount_nano, least)
         except StoreUnavailable:
             raise Refused(STORE_AWAY) from None
         if isinstance(held, Shortage):
@@ -334,7 +335,7 @@ class Relay:
         outbound, peek = way.outbound, call.peek
         head = outbound.stream_head if peek.stream else outbound.head
         head = with_forwarded(head, outbound.protocol, call.client.headers)
-        limit = None if peek.stream else affordable_output(call.bounds, progress.hold.amount_nano, peek.n)
+        limit = None if peek.stream else _affordable(call, progress.hold)
         if outbound.protocol == call.asked.protocol and call.reasoning is None:
             renamed = outbound.target.model if outbound.target.model != peek.model else None
             ask_usage = peek.stream and not peek.wants_usage and outbound.target.quirks.stream_usage
@@ -410,6 +411,10 @@ class Relay:
                 return
             self._settling.uncharged(call, progress, "upstream_failed", STOPPING.http_status)
         call.client.refuse(call.codec.encode_error(STOPPING, call.id))
+
+
+def _affordable(call: Call, hold: Hold) -> int | None:
+    return affordable_output(call.bounds, hold.amount_nano, call.price, call.multiplier_ppm, call.peek.n)
 
 
 def _unknown_model(model: str) -> Failure:

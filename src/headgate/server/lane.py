@@ -79,6 +79,7 @@ class LaneState:
 
 
 NEVER = float("inf")
+_SINGLE = (b"content-length", b"transfer-encoding", b"host", b"content-type", b"expect")
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -105,6 +106,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._goodbye = False
         self._in_head = True
         self._fault: Failure | None = None
+        self.fields: dict[bytes, bytes] = {}
+        self.version = "1.1"
         self._address = ""
 
     # --- connection ---
@@ -229,21 +232,21 @@ class LaneProtocol(HttpToolsProtocol):
         return None if ambiguity is None else _malformed(ambiguity)
 
     def _ambiguity(self) -> str | None:
-        names = [name for name, _ in self.headers]
-        version = self.parser.get_http_version()
+        fields = self.fields = dict(self.headers)
+        version = self.version = self.parser.get_http_version()
         if version not in {"1.1", "1.0"}:
             return f"HTTP/{version} is not spoken here"
-        if b"transfer-encoding" in names:
-            codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
-            if codings != [b"chunked"]:
+        if len(fields) != len(self.headers):
+            names = [name for name, _ in self.headers]
+            if any(names.count(single) > 1 for single in _SINGLE):
+                return "a header that may come once came twice"
+        coding = fields.get(b"transfer-encoding")
+        if coding is not None:
+            if coding.strip().lower() != b"chunked":
                 return "an unsupported transfer-encoding"
-            if b"content-length" in names or version != "1.1":
+            if b"content-length" in fields or version != "1.1":
                 return "a transfer-encoding where a content-length stands"
-        if len(set(names)) != len(names):
-            for single in (b"content-length", b"host", b"content-type", b"expect"):
-                if names.count(single) > 1:
-                    return "a header that may come once"
-        if b"host" not in names and version == "1.1":
+        if b"host" not in fields and version == "1.1":
             return "no host header"
         if not self.url.startswith((b"/", b"http://", b"https://", b"*")):
             return "a strange target"
@@ -260,7 +263,6 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _open_exchange(self, asked: Asked, path: bytes, query: bytes) -> None:
-        version = self.parser.get_http_version()
         exchange = Exchange(
             self,
             asked,
@@ -269,7 +271,7 @@ class LaneProtocol(HttpToolsProtocol):
             headers=self.headers,
             address=self._address,
             keep_alive=self.parser.should_keep_alive(),
-            version=version,
+            version=self.version,
             limit=self.lane.limits.body_bytes,
         )
         busy = self._answering is not None or (self.cycle is not None and not self.cycle.response_complete)
@@ -280,14 +282,10 @@ class LaneProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((exchange, None))  # type: ignore[arg-type]
             return
         self._answering = exchange
-        if self._announced() > exchange.limit:
+        if int(self.fields.get(b"content-length", b"0")) > exchange.limit:
             self._break_off(too_large(exchange.limit).failure)
         elif self.expect_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _announced(self) -> int:
-        """The body size that the head announces, 0 where it announces none."""
-        return next((int(value) for name, value in self.headers if name == b"content-length"), 0)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle | Exchange, app: Any) -> None:
         """uvicorn's hook for the next pipelined request, which may be a call."""

@@ -13,7 +13,7 @@ from headgate.protocols.gemini_generate.wire import invalid, text
 Media = Image | Audio | Video | File
 
 _BEGINNINGS = (
-    ("iVBORw0KGgo", "image/png"),
+    ("iVBORw0KGg", "image/png"),
     ("/9j/", "image/jpeg"),
     ("R0lGOD", "image/gif"),
     ("UklGR", "image/webp"),
@@ -72,10 +72,10 @@ def _inline(data: str, kind: str, name: str | None, extra: ProviderData) -> Medi
 def _referred(address: str, kind: str | None, name: str | None, extra: ProviderData) -> Media:
     if urlsplit_host(address) in _YOUTUBE:
         return Video(source=Source(url=address, media_type=kind), provider_data=extra)
-    guessed = kind or media_type_of(address)
+    kind = kind or media_type_of(address)
     if _GOOGLE_FILE.fullmatch(address):
-        return _of_kind(Source(file_id=address, media_type=kind), guessed or "", name, extra)
-    return _of_kind(Source(url=address, media_type=kind), guessed or "", name, extra)
+        return _of_kind(Source(file_id=address, media_type=kind), kind or "", name, extra)
+    return _of_kind(Source(url=address, media_type=kind), kind or "", name, extra)
 
 
 def _of_kind(source: Source, kind: str, name: str | None, extra: ProviderData) -> Media:

@@ -11,12 +11,11 @@ from msgspec import Raw
 
 from headgate.canonical.codec import Delivered, Read
 from headgate.canonical.failure import Failure, Refused
-from headgate.canonical.parts import Json
 from headgate.canonical.usage import Usage
 from headgate.protocols.framing import Frame
 from headgate.protocols.gemini_generate.answer import unreadable
 from headgate.protocols.gemini_generate.array import AnyFramer
-from headgate.protocols.gemini_generate.errors import stream_failure
+from headgate.protocols.gemini_generate.errors import decode_error
 from headgate.protocols.gemini_generate.finish import explains_emptiness
 from headgate.protocols.gemini_generate.usage import UsageReader
 from headgate.protocols.gemini_generate.wire import (
@@ -79,7 +78,7 @@ class GeminiMeter:
             self.begun = True
             return
         if answer.error:
-            self.failure = stream_failure(_plain(data))
+            self.failure = decode_error(500, {}, data)
             return
         self.model = answer.model_version or self.model
         if self._usage.read(answer):
@@ -160,11 +159,6 @@ def _arguments(raw: Raw) -> str:
 def _reason(value: object, numbers: tuple[str, ...]) -> str | None:
     name = enum_name(value, numbers)
     return None if name in UNSPECIFIED else name
-
-
-def _plain(data: bytes) -> Json:
-    found: Json = msgspec.json.decode(data)
-    return found
 
 
 def read(body: bytes) -> Read:

@@ -118,12 +118,14 @@ def decode_annotation(annotation: Object) -> Citation:
     """A source. Kinds that point into files are kept whole beside their title."""
     if annotation.get("type") == "url_citation":
         extra = rest(annotation, "type", "url", "title", "start_index", "end_index")
+        # xAI leaves title and place out (recorded: xai/web-search); such a one is given back as it came.
+        bare = annotation if len(annotation) - len(extra) < 5 else None
         return Citation(
             url=take_str(annotation, "url"),
             title=take_str(annotation, "title"),
             start=take_int(annotation, "start_index"),
             end=take_int(annotation, "end_index"),
-            provider_data=bag(extra=extra or None),
+            provider_data=bag(extra=extra or None, annotation=bare),
         )
     return Citation(title=take_str(annotation, "filename"), provider_data=bag(annotation=annotation))
 
@@ -158,7 +160,8 @@ def encode_input(part: Part, dropped: list[str], *, own_files: bool) -> Object:
             return _encode_text(part, dropped)
         case Image():
             wire: Object = {"type": "input_image", **_address(part.source, "image_url", own_files=own_files)}
-            wire["detail"] = part.detail or "auto"
+            if part.detail or not own_files:
+                wire["detail"] = part.detail or "auto"
             _drop_cache(part.cache, dropped)
             return {**wire, **(own_object(part.provider_data, "extra") or {})}
         case File():

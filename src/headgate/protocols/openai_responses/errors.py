@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping
 
-from headgate.canonical.failure import Failure
+from headgate.canonical.failure import Failure, Kind
 from headgate.canonical.parts import Json
 from headgate.protocols.framing import encode_event
 from headgate.protocols.openai_error import decode_error, encode_error, error_object, failure_of
 from headgate.protocols.openai_responses.wire import Object, encode, response_id
 
 __all__ = ["decode_error", "encode_error", "encode_failed", "encode_stream_error", "error_object", "failure_of"]
+
+
+_CODES: dict[Kind, str] = {
+    Kind.RATE_LIMITED: "rate_limit_exceeded",
+    Kind.INVALID_REQUEST: "invalid_prompt",
+    Kind.CONTENT_POLICY: "invalid_prompt",
+    Kind.CONTEXT_TOO_LONG: "context_length_exceeded",
+    Kind.INSUFFICIENT_BALANCE: "insufficient_quota",
+    Kind.KEY_BUDGET_SPENT: "insufficient_quota",
+}
+
+
+def _code(failure: Failure) -> str:
+    """The code of a response that failed: a word of the API's own, by which agents decide whether to try again."""
+    return _CODES.get(failure.kind, "server_error")
 
 
 def encode_stream_error(failure: Failure, request_id: str) -> bytes:
@@ -36,7 +51,7 @@ def encode_failed(failure: Failure, request_id: str, response: Mapping[str, obje
     error = error_object(failure, request_id)
     flat = {name: error[name] for name in ("code", "message", "param")}
     told: Object = {"type": "error", "sequence_number": sequence_number, **flat, "error": error}
-    why: dict[str, Json] = {"code": error["code"], "message": error["message"]}
+    why: dict[str, Json] = {"code": _code(failure), "message": error["message"]}
     failed: dict[str, object] = {
         "type": "response.failed",
         "sequence_number": sequence_number + 1,

@@ -121,8 +121,7 @@ class StreamEncoder:
             **head(started.id, started.model, started.created, self._request),
             **echo(self._request),
         }
-        if started.service_tier is not None:
-            self._response["service_tier"] = started.service_tier
+        self._response["service_tier"] = started.service_tier
         self._usage = started.usage
         return self._lifecycle("created") + self._lifecycle("in_progress")
 
@@ -202,6 +201,8 @@ class StreamEncoder:
         if growing is None:
             return
         yield from growing.end()
+        if isinstance(growing, Hosted) and growing.whole:
+            yield from self._hosted.pop(growing.call_id).settle(None)
         if isinstance(growing, Said) and growing.message is not self._message and growing.message.open == 0:
             yield from growing.message.end()
 

@@ -242,6 +242,11 @@ class Hosted:
     def call_id(self) -> str:
         return self._part.id
 
+    @property
+    def whole(self) -> bool:
+        """Whether the part holds all of the item, its result included."""
+        return own_object(self._part.provider_data, "item") is not None
+
     def _whole(self, result: ServerToolResult | None) -> Object:
         kept = own_object(self._part.provider_data, "item")
         return kept if kept is not None else server_item(self._part, result, self._voice, self._place)

@@ -12,8 +12,9 @@ from headgate.canonical.parts import Json
 from headgate.canonical.usage import Usage
 from headgate.protocols.framing import Frame, SseFramer
 from headgate.protocols.openai_responses.errors import failure_of
+from headgate.protocols.openai_responses.response import item_words
 from headgate.protocols.openai_responses.usage import decode_usage
-from headgate.protocols.openai_responses.wire import UNREADABLE, Object
+from headgate.protocols.openai_responses.wire import UNREADABLE, Object, read_object
 
 
 class Event(Struct):
@@ -34,7 +35,6 @@ class ItemKind(Struct):
 
 
 _read = msgspec.json.Decoder(Event).decode
-_read_object = msgspec.json.Decoder(dict[str, Json]).decode
 _read_kind = msgspec.json.Decoder(ItemKind).decode
 
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
@@ -58,6 +58,7 @@ class Meter:
         self._said = bytearray()
         self._thought = bytearray()
         self._items: list[Json] = []
+        self._streamed = False
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes as received; return the whole frames among them, unchanged."""
@@ -95,13 +96,14 @@ class Meter:
         elif event.type == "error" or (not event.type and bytes(event.error) not in (b"", b"null")):
             self._fail(event)
         elif event.type == "response.output_item.added":
-            # A thought may be all that ever comes of it; an item of any other kind is worth sending.
+            # A message is empty so far, and a thought may never come to its end.
             self.begun = self.begun or _kind(event.item) not in ("reasoning", "message", "")
         elif event.type == "response.created":
             self._begin(event.response)
 
     def _count(self, kind: str, delta: str) -> None:
         self.begun = self.begun or bool(delta)
+        self._streamed = True
         said = delta.encode()
         wide = (len(said) - len(delta)) // 2
         self.tokens += max(1, (len(delta) - wide) // 4 + wide)
@@ -112,7 +114,11 @@ class Meter:
 
     def _keep(self, item: Raw) -> None:
         kind = _kind(item)
-        self.begun = self.begun or kind not in ("reasoning", "message", "")
+        self.begun = self.begun or kind not in ("message", "")
+        if not self._streamed and kind != "reasoning":
+            for words in item_words(_object(item)):
+                self._count("", words)
+        self._streamed = False
         if kind.encode() in _COUNTED:
             fields = _object(item)
             if fields.get("result"):
@@ -160,6 +166,6 @@ def _object(raw: Raw) -> Object:
     if not memoryview(raw).nbytes or bytes(memoryview(raw)[:1]) != b"{":
         return {}
     try:
-        return _read_object(raw)
+        return read_object(raw)
     except UNREADABLE:
         return {}

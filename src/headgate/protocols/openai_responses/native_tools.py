@@ -111,14 +111,13 @@ def read_arguments(native: NativeTool, item: Mapping[str, Json]) -> str:
     return write_json({k: v for k, v in fields.items() if k not in native.fixed and v is not None})
 
 
-def write_item(native: NativeTool, arguments: str, call_id: str, item_id: str) -> Object | None:
-    """A model's arguments as a native call, or None where they are not what the tool takes."""
+def write_item(native: NativeTool, arguments: str, call_id: str) -> Object | None:
+    """A model's arguments as a native call without id, or None where they are not what the tool takes."""
     fields = read_json(arguments)
     if not isinstance(fields, dict) or any(name not in fields for name in native.required):
         return None
     payload: Object = {**native.fixed, **native.defaults, **fields}
     return {
-        "id": item_id,
         "type": native.call_type,
         "status": "completed",
         "call_id": call_id,

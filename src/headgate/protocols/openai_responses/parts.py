@@ -184,9 +184,9 @@ def call_item(part: ToolCall, voice: Voice, number: int) -> Object:
         return whole
     native = native_of(part, voice)
     if native is not None:
-        item = write_item(native, part.arguments, part.id, voice.id(native.id_prefix, number))
+        item = write_item(native, part.arguments, part.id)
         if item is not None:
-            return item
+            return item if voice.stem is None else {"id": voice.id(native.id_prefix, number), **item}
     if is_custom(part, voice):
         return {**call_head(part, voice, number), "input": part.arguments if part.custom else unwrap(part.arguments)}
     return {**call_head(part, voice, number), "arguments": part.arguments or "{}"}

@@ -109,8 +109,13 @@ def decode_request(body: bytes, path_model: str | None = None, path_stream: bool
         prompt_cache_key=take_str(fields, "prompt_cache_key"),
         previous_response_id=take_str(fields, "previous_response_id"),
         extensions=extensions,
-        # Whether opaque state is wanted and events are padded concerns no other protocol.
-        provider_data=bag(sealed=_SEALED in include or None, stream_options=take_object(fields, "stream_options")),
+        # Whether opaque state is wanted and events are padded concerns no other protocol; how exactly a hosted tool is
+        # chosen only an upstream that has it.
+        provider_data=bag(
+            sealed=_SEALED in include or None,
+            stream_options=take_object(fields, "stream_options"),
+            choice=choice if isinstance(choice := fields.get("tool_choice"), dict) else None,
+        ),
     )
 
 

@@ -124,8 +124,7 @@ def encode_response(response: Response, request: Request) -> bytes:
     wire = {**head(response.id, response.model, response.created, request), **echo(request)}
     wire.update(ending(candidate.finish, items))
     wire.update(usage_fields(response))
-    if response.service_tier is not None:
-        wire["service_tier"] = response.service_tier
+    wire["service_tier"] = response.service_tier
     return encode(wire)
 
 
@@ -187,7 +186,7 @@ def echo(request: Request) -> dict[str, object]:
         "prompt_cache_key": request.prompt_cache_key,
         "reasoning": {"effort": control.effort if control else None, "summary": control.summary if control else None},
         "safety_identifier": request.safety_identifier,
-        "service_tier": request.service_tier or "default",
+        "service_tier": None,
         "store": request.store is not False,
         "temperature": 1.0 if request.temperature is None else request.temperature,
         "text": {
@@ -259,9 +258,15 @@ def read_delivered(body: bytes) -> Delivered:
             for name in ("content", "summary"):
                 thought.extend(_words(item.get(name)))
             continue
-        said.extend(_words(item.get("content")))
-        said.extend(text for name in ("arguments", "input") if isinstance(text := item.get(name), str))
+        said.extend(item_words(item))
     return Delivered(text="".join(said), reasoning_text="".join(thought))
+
+
+def item_words(item: Object) -> list[str]:
+    """What an item says: the words of a message, what was written into a call."""
+    called = item.get("type") in ("function_call", "custom_tool_call")
+    written = [text for name in ("arguments", "input") if called and isinstance(text := item.get(name), str)]
+    return [*_words(item.get("content")), *written]
 
 
 def _words(content: Json) -> list[str]:

@@ -238,6 +238,9 @@ def encode_choice(request: Request, wire_tools: Sequence[Object], dropped: list[
     if choice is None:
         searching = any(isinstance(tool, WebSearch) and tool.required for tool in request.tools)
         return "required" if searching and len(wire_tools) == 1 else None
+    kept = own_object(request.provider_data, "choice")
+    if kept is not None:
+        return kept
     known = [found for name in choice.names if (found := _find(name, wire_tools)) is not None]
     if choice.mode == "none" or not choice.names:
         return choice.mode if choice.mode != "tool" else "required"

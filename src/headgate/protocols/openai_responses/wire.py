@@ -7,6 +7,7 @@ one by the `take_*` functions, so that a wrong type is a clear refusal and never
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -23,7 +24,7 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 FOREIGN_MARK = "hg1"
 """Opaque state that another protocol's upstream issued begins so (`canonical.signature`, `parts.py`)."""
 
-_read_object = msgspec.json.Decoder(dict[str, Json]).decode
+read_object = msgspec.json.Decoder(dict[str, Any]).decode  # msgspec reads no recursive type
 _read_value = msgspec.json.Decoder().decode
 read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 encode = msgspec.json.Encoder().encode
@@ -40,7 +41,7 @@ def read_request(body: bytes) -> Object:
         Refused: it is not a JSON object.
     """
     try:
-        return _read_object(body)
+        return read_object(body)
     except UNREADABLE as error:
         raise refusal_of(error) from error
 
@@ -52,7 +53,7 @@ def read_answer(body: bytes) -> Object:
         Refused: it is not a JSON object (blame: upstream).
     """
     try:
-        return _read_object(body)
+        return read_object(body)
     except UNREADABLE as error:
         raise unreadable_answer() from error
 
