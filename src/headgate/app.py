@@ -46,9 +46,11 @@ from headgate.store.changes import changes_since, newest_change
 from headgate.store.database import Database, StoreUnavailable
 from headgate.store.secrets import Sealer, master_key
 from headgate.upstream.client import Client
+from headgate.upstream.fetch import Fetcher
 
 log = structlog.get_logger()
 
+SANDBOX = "sandbox"
 WATCH_S = 0.5
 """How often a worker asks what has changed in the configuration."""
 HOUSEKEEPING_S = 3600.0
@@ -99,6 +101,7 @@ class Worker:
         self._directory: KeyDirectory
         self._health = HealthBook(time.monotonic)
         self._upstream = Client()
+        self._fetcher = Fetcher(settings.fetch_allow)
         self._log = CallLog(sys.stderr.buffer.write)
         self._metrics: Metrics
 
@@ -130,6 +133,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ledger.stop()
         await self._upstream.close()
+        await self._fetcher.close()
         self._log.flush()
         sys.stderr.buffer.flush()
         await self._stack.aclose()
@@ -159,6 +163,7 @@ class Worker:
             directory=self._directory,
             health=self._health,
             upstream=self._upstream,
+            fetcher=self._fetcher,
             settled=self._settled,
             credential_refused=self._credential_was_refused,
         )
@@ -182,7 +187,7 @@ class Worker:
             channels = await load_channels(conn, self._sealer)
             groups = await list_groups(conn)
             prices = PriceBook(await stored_prices(conn), clock=now_ms)
-        if any(channel.provider == "sandbox" and not channel.base_url for channel in channels):
+        if any(channel.provider == SANDBOX and not channel.base_url for channel in channels):
             await self._start_sandbox()
         return Snapshot(
             channels=channels,
@@ -193,10 +198,10 @@ class Worker:
 
     async def _start_sandbox(self) -> None:
         """Run a sandbox in this process for channels that name the provider and no address."""
-        if self._providers["sandbox"].base_url:
+        if self._providers[SANDBOX].base_url:
             return
         url = await self._stack.enter_async_context(running_sandbox(port=0))
-        self._providers["sandbox"] = replace(self._providers["sandbox"], base_url=f"{url}/v1")
+        self._providers[SANDBOX] = replace(self._providers[SANDBOX], base_url=f"{url}/v1")
         log.info("sandbox_started", address=url)
 
     async def _watch(self) -> None:

@@ -5,6 +5,7 @@ the environment, the environment more than the configuration file, and the file 
 """
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -52,6 +53,8 @@ class Settings(BaseSettings):
 
     journal_fsync: bool = False
     """Whether each receipt is forced to the disk before its answer ends: survives a power cut, costs speed."""
+    fetch_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that images and documents named by callers may be fetched from although they are not public."""
     receipts_retention_days: Annotated[int, Field(ge=1)] | None = None
     """How long receipts are kept; for ever where absent. Hourly sums are always kept."""
 

@@ -39,6 +39,7 @@ from headgate.relay.client import Client
 from headgate.relay.codecs import CODECS
 from headgate.relay.counting import count_request
 from headgate.relay.ids import CallIds
+from headgate.relay.inlining import inline_media
 from headgate.relay.outbound import with_forwarded
 from headgate.relay.settling import Progress, Settling
 from headgate.relay.snapshot import Snapshot, Way
@@ -47,6 +48,7 @@ from headgate.store.database import StoreUnavailable
 from headgate.upstream.answer import Answer
 from headgate.upstream.client import Client as UpstreamClient
 from headgate.upstream.errors import UpstreamError
+from headgate.upstream.fetch import Fetcher
 from headgate.upstream.origin import Timeouts
 
 MAX_ATTEMPTS = 8
@@ -76,6 +78,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     directory: KeyDirectory
     health: HealthBook
     upstream: UpstreamClient
+    fetcher: Fetcher
     settled: Callable[[Receipt, Caller], None]
     """Told of every receipt."""
     credential_refused: Callable[[Channel, int, str], None]
@@ -92,6 +95,7 @@ class Relay:
         self._directory = parts.directory
         self._health = parts.health
         self._upstream = parts.upstream
+        self._fetcher = parts.fetcher
         self._settling = Settling(parts.ledger, parts.settled)
         self._credential_refused = parts.credential_refused
         self._ids = CallIds()
@@ -296,7 +300,7 @@ class Relay:
         assert way is not None
         credential, model = way.credential_id, way.route.upstream_model
         try:
-            head, body = self._request(call, progress, way)
+            head, body = await self._request(call, progress, way)
         except Refused as refused:
             # This channel's protocol cannot say it; another channel's may.
             return Verdict(failure=refused.failure, retry=True, reason="cannot_express", healthy=True)
@@ -330,7 +334,7 @@ class Relay:
         finally:
             answer.close()
 
-    def _request(self, call: Call, progress: Progress, way: Way) -> tuple[bytes, bytes]:
+    async def _request(self, call: Call, progress: Progress, way: Way) -> tuple[bytes, bytes]:
         """The request that goes upstream: the caller's own bytes where the channel speaks the caller's protocol."""
         outbound, peek = way.outbound, call.peek
         head = outbound.stream_head if peek.stream else outbound.head
@@ -343,12 +347,15 @@ class Relay:
                 return head, call.body
             return head, call.codec.patch(call.body, Patch(model=renamed, max_output_tokens=limit, ask_usage=ask_usage))
         request = canonical_request(call)
+        if outbound.protocol != call.asked.protocol and call.codec.check_portable is not None:
+            call.codec.check_portable(request)
         if call.reasoning is not None:
             request = replace(request, reasoning=call.reasoning)
         if limit is not None:
             request = replace(request, max_output_tokens=limit)
         if outbound.protocol == "openai_chat" and peek.stream and outbound.target.quirks.stream_usage:
             request = replace(request, include_usage=True)
+        request = await inline_media(request, outbound.target.quirks, self._fetcher)
         encoded = CODECS[outbound.protocol].encode_request(request, outbound.target)
         progress.dropped = encoded.dropped
         return head, encoded.body
