@@ -42,6 +42,30 @@ _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.fa
 _COUNTED = (b"web_search_call", b"x_search_call", b"image_generation_call")
 
 
+SAMPLE_CHARS = 32 * 1024
+"""How much of an answer's text is kept for counting; of what is longer, only the number of characters."""
+
+
+class Sample:
+    """Text that grows piece by piece, kept up to a bound."""
+
+    __slots__ = ("_kept", "chars")
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self.chars = 0
+
+    def add(self, text: str) -> None:
+        room = SAMPLE_CHARS - self.chars
+        if room > 0:
+            self._kept += text[:room].encode()
+        self.chars += len(text)
+
+    @property
+    def text(self) -> str:
+        return self._kept.decode()
+
+
 class Meter:
     """See `canonical.codec.Meter`. `response_id` is the answer's id, by which it can be fetched again."""
 
@@ -55,8 +79,8 @@ class Meter:
         self.model: str | None = None
         self.response_id: str | None = None
         self._framer = SseFramer()
-        self._said = bytearray()
-        self._thought = bytearray()
+        self._said = Sample()
+        self._thought = Sample()
         self._items: list[Json] = []
         self._streamed = False
 
@@ -70,7 +94,10 @@ class Meter:
 
     def delivered(self) -> Delivered:
         """What was delivered, for counting."""
-        return Delivered(text=self._said.decode(), reasoning_text=self._thought.decode())
+        said, thought = self._said, self._thought
+        return Delivered(
+            text=said.text, reasoning_text=thought.text, text_chars=said.chars, reasoning_chars=thought.chars
+        )
 
     def _pass(self, frames: list[Frame]) -> bytes:
         passed: list[bytes] = []
@@ -104,13 +131,10 @@ class Meter:
     def _count(self, kind: str, delta: str) -> None:
         self.begun = self.begun or bool(delta)
         self._streamed = True
-        said = delta.encode()
-        wide = (len(said) - len(delta)) // 2
+        wide = 0 if delta.isascii() else (len(delta.encode()) - len(delta)) // 2
         self.tokens += max(1, (len(delta) - wide) // 4 + wide)
-        if kind.startswith("response.reasoning"):
-            self._thought += said
-        else:
-            self._said += said
+        sample = self._thought if kind.startswith("response.reasoning") else self._said
+        sample.add(delta)
 
     def _keep(self, item: Raw) -> None:
         kind = _kind(item)

@@ -33,6 +33,7 @@ from headgate.protocols.openai_responses.wire import (
     Object,
     bag,
     read_answer,
+    rest,
     take_int,
     take_list,
     take_object,
@@ -119,7 +120,7 @@ class StreamDecoder:
         elif kind in _ENDS:
             yield from self._end(take_object(event, "response") or {}, str(kind))
         elif kind == "error" or (kind is None and event.get("error") is not None):
-            yield from self._fail(failure_of(take_object(event, "error") or event))
+            yield from self._fail(failure_of(take_object(event, "error") or rest(event, "type")))
         elif kind == "response.output_item.added":
             yield from self._item_added(_place(event), take_object(event, "item") or {})
         elif kind == "response.output_item.done":
@@ -246,9 +247,9 @@ class StreamDecoder:
     def _complete(self, content: Content, whole: Part) -> Iterator[StreamEvent]:
         """What the item says more than was streamed of it."""
         content.ended = True
-        rest = _text_of(whole)[content.length :]
-        if rest:
-            yield self._told(content, rest)
+        untold = _text_of(whole)[content.length :]
+        if untold:
+            yield self._told(content, untold)
         if isinstance(whole, Text):
             for citation in whole.citations[content.citations :]:
                 yield PartDelta(index=content.index, citation=citation)
