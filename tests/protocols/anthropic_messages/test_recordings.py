@@ -123,8 +123,8 @@ def test_a_stream_says_the_same_after_a_round_trip(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", wire_params([entry for entry in STREAMS if entry.provider != "openrouter"]))
 def test_the_sdk_accumulates_a_written_stream_as_it_does_the_recorded_one(entry: Entry) -> None:
-    """Anthropic's own client makes the same message of our stream as of Anthropic's. (It cannot read OpenRouter's, which
-    ends in an OpenAI `[DONE]`.)"""
+    """Anthropic's own client makes the same message of our stream as of Anthropic's. (It cannot read OpenRouter's,
+    which ends in an OpenAI `[DONE]`.)"""
     body = read(entry).response.content
     events = told(body)
     encoder = CODEC.stream_encoder(asking())
@@ -145,7 +145,8 @@ def accumulated(stream: bytes) -> dict[str, Any]:
         client = anthropic.Anthropic(api_key="k", base_url="http://localhost", http_client=http, max_retries=0)
         question: Any = [{"role": "user", "content": "Hi"}]
         with client.beta.messages.stream(model="claude-sonnet-5", max_tokens=9, messages=question) as running:
-            return plain(running.get_final_message().to_dict())
+            message: dict[str, Any] = plain(running.get_final_message().to_dict())
+            return message
 
 
 def plain(value: Any) -> Any:
@@ -274,7 +275,8 @@ def meaning(body: dict[str, Any]) -> dict[str, Any]:
         turn["content"].sort(key=lambda block: block["type"] != "tool_result")
     system = blocks(body.get("system"))
     tools = [{**tool, "type": tool.get("type") or "custom"} for tool in body.get("tools") or []]
-    return tidy({**body, "messages": turns, "system": system, "tools": tools})
+    tidied: dict[str, Any] = tidy({**body, "messages": turns, "system": system, "tools": tools})
+    return tidied
 
 
 def blocks(content: Any) -> list[dict[str, Any]]:

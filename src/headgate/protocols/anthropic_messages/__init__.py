@@ -10,7 +10,7 @@ from headgate.protocols.anthropic_messages.errors import decode_error, encode_er
 from headgate.protocols.anthropic_messages.losses import FATES
 from headgate.protocols.anthropic_messages.meter import meter, read, read_delivered
 from headgate.protocols.anthropic_messages.peek import patch, peek
-from headgate.protocols.anthropic_messages.request import decode_request, encode_request
+from headgate.protocols.anthropic_messages.request import check_portable, decode_request, encode_request
 from headgate.protocols.anthropic_messages.response import decode_response, encode_response
 from headgate.protocols.anthropic_messages.stream import MessagesDecoder
 from headgate.protocols.anthropic_messages.stream_encoder import MessagesEncoder
@@ -34,6 +34,7 @@ CODEC = Codec(
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
     encode_count=encode_count,
+    check_portable=check_portable,
 )
 
 __all__ = ["CODEC", "FATES"]

@@ -6,6 +6,7 @@ block that was only kept (an unknown kind, a server tool's result) comes out exa
 
 import msgspec
 
+from headgate.canonical.custom_tools import wrap
 from headgate.canonical.failure import refuse
 from headgate.canonical.parts import (
     File,
@@ -223,10 +224,9 @@ def _error(content: object) -> str | None:
 
 
 def tool_input(part: ToolCall) -> object:
-    """The `input` of a `tool_use` block: the model's own JSON text where it is an object, else wrapped. A custom tool
-    is offered with one string property named `input`."""
+    """The `input` of a `tool_use` block: the model's own JSON text where it is an object, else wrapped."""
     if part.custom:
-        return {"input": part.arguments}
+        return msgspec.Raw(wrap(part.arguments).encode())
     if not part.arguments.strip():
         return {}
     return parsed_object(part.arguments) or {RAW_ARGUMENTS: part.arguments}

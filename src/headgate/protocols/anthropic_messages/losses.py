@@ -23,7 +23,7 @@ FATES: dict[str, Fate] = {
     "server_tools.foreign": "dropped",
     "messages.name": "dropped",
     "tools": "carried",
-    "tools.grammar": "dropped",
+    "tools.grammar": "carried",
     "tools.strict": "carried",
     "tool_choice": "carried",
     "parallel_tool_calls": "carried",

@@ -19,6 +19,27 @@ _BYTES_PER_TOKEN = 3
 """Low, so that text of many tokens (Chinese, code, JSON) is not estimated far too small."""
 
 
+_KEPT_CHARS = 65_536
+"""Of each kind of text, kept for counting; of more, only the length."""
+
+
+class _Kept:
+    """The beginning of a text that comes in pieces, and how long all of it is."""
+
+    def __init__(self) -> None:
+        self.chars = 0
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        if self.chars < _KEPT_CHARS:
+            self._pieces.append(piece[: _KEPT_CHARS - self.chars])
+        self.chars += len(piece)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+
 class _Delta(Struct):
     text: str = ""
     thinking: str = ""
@@ -67,8 +88,8 @@ class MessagesMeter:
         self._framer = SseFramer()
         self._counts: WireUsage | None = None
         self._bytes = 0
-        self._said: list[str] = []
-        self._thought: list[str] = []
+        self._said = _Kept()
+        self._thought = _Kept()
 
     def feed(self, data: bytes) -> bytes:
         frames = self._framer.feed(data)
@@ -86,7 +107,10 @@ class MessagesMeter:
         return passed
 
     def delivered(self) -> Delivered:
-        return Delivered(text="".join(self._said), reasoning_text="".join(self._thought))
+        said, thought = self._said, self._thought
+        return Delivered(
+            text=said.text, reasoning_text=thought.text, text_chars=said.chars, reasoning_chars=thought.chars
+        )
 
     def _read(self, frame: Frame) -> bool:
         """Note what the frame says; False where it cannot be read. Unknown events are somebody else's business."""
@@ -121,12 +145,12 @@ class MessagesMeter:
         if delta is None:
             return
         if delta.thinking:
-            self._thought.append(delta.thinking)
+            self._thought.add(delta.thinking)
             self._count(delta.thinking)
             return
         said = delta.text or delta.partial_json
         if said:
-            self._said.append(said)
+            self._said.add(said)
             self._count(said)
 
     def _start(self, block: _Block | None) -> None:
@@ -166,6 +190,7 @@ class _AnswerBlock(Struct):
 
 class _Answer(Struct):
     content: list[_AnswerBlock]
+    id: str | None = None
     model: str | None = None
     stop_reason: str | None = None
     usage: WireUsage | None = None
@@ -187,6 +212,7 @@ def read(body: bytes) -> Read:
         empty=silent and answer.stop_reason in _UNFINISHED,
         model=answer.model,
         finish=answer.stop_reason,
+        response_id=answer.id,
     )
 
 

@@ -6,8 +6,8 @@ comes out again where the upstream speaks this protocol too. Encoding names what
 
 from msgspec.structs import replace
 
-from headgate.canonical.failure import refuse
-from headgate.canonical.parts import Text, ToolResult
+from headgate.canonical.failure import Refused, refuse
+from headgate.canonical.parts import File, ServerToolResult, Text, ToolResult
 from headgate.canonical.quirks import Encoded, Quirks, Target
 from headgate.canonical.request import (
     Effort,
@@ -42,12 +42,14 @@ from headgate.protocols.anthropic_messages.wire import (
     number,
     objects,
     optional,
+    own,
     rest,
     strings,
 )
 
 _EFFORTS: dict[str, Effort] = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 _THINKING = frozenset({"enabled", "adaptive", "disabled"})
+_FOLDED = frozenset({"compaction", "container_upload", "tool_addition", "tool_removal"})
 _TIERS_IN = {"auto": "auto", "standard_only": "default"}
 _TIERS_OUT = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "priority": "auto"}
 _KNOWN = (
@@ -173,7 +175,7 @@ def _reasoning(obj: Obj, output: Obj) -> ReasoningControl | None:
     effort = _EFFORTS.get(optional(output, "effort", str, "output_config") or "")
     display = optional(thinking, "display", str, "thinking")
     visible = {"summarized": True, "omitted": False}.get(display or "")
-    match thinking.get("type"):
+    match optional(thinking, "type", str, "thinking"):
         case "enabled":
             budget = field(thinking, "budget_tokens", int, "thinking")
             return ReasoningControl(enabled=True, budget_tokens=budget, effort=effort, visible=visible)
@@ -195,6 +197,22 @@ def _extensions(obj: Obj, output: Obj) -> Obj:
     if isinstance(thinking, dict) and thinking.get("type") not in _THINKING:
         extensions["thinking"] = thinking
     return extensions
+
+
+def check_portable(request: Request) -> None:
+    """Raises `Refused` where the request leans on what only Anthropic keeps: a container, or a conversation whose
+    beginning is folded into a block that only Claude can open."""
+    if request.extensions.get("container") is not None:
+        raise _only_there("'container' names a machine", "container")
+    for position, message in enumerate(request.messages):
+        for part in message.parts:
+            kind = own(part.provider_data).get("type") if isinstance(part, ServerToolResult | File) else None
+            if kind in _FOLDED:
+                raise _only_there(f"a block of type '{kind}' holds state", f"messages.{position}")
+
+
+def _only_there(what: str, param: str) -> Refused:
+    return refuse(f"{what} that only Anthropic keeps, and this model is served by another; leave it out", param=param)
 
 
 def encode_request(request: Request, target: Target) -> Encoded:

@@ -6,6 +6,7 @@ protocol, the others (web fetch, code execution, computer use, memory, MCP...) k
 
 import re
 
+from headgate.canonical.custom_tools import as_function
 from headgate.canonical.failure import refuse
 from headgate.canonical.parts import Json
 from headgate.canonical.quirks import Quirks
@@ -131,23 +132,21 @@ def _encode_native(tool: Tool) -> Obj:
 def _encode_own(tool: Tool, quirks: Quirks, losses: Losses) -> Obj:
     if not _NAME.fullmatch(tool.name):
         raise refuse(f"tool name {tool.name!r} is not made of 1 to 128 letters, digits, '_' and '-'", param="tools")
+    if tool.custom:
+        tool = as_function(tool)
     encoded: Obj = {"name": tool.name, "input_schema": _schema(tool)}
     if tool.description:
         encoded["description"] = tool.description
-    if tool.grammar is not None:
-        losses.drop("tools.grammar")
     if tool.strict and not quirks.json_schema:
         losses.drop("tools.strict")
-    elif tool.strict and not tool.custom:
+    elif tool.strict:
         encoded["strict"] = True
         encoded["input_schema"] = closed(encoded["input_schema"])
     return {**encoded, **cache_control(tool.cache), **own(tool.provider_data)}
 
 
 def _schema(tool: Tool) -> Obj:
-    """The API wants an object schema, also for a tool without arguments and for one that takes free text."""
-    if tool.custom:
-        return {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+    """The API wants an object schema, also for a tool without arguments."""
     if not tool.parameters:
         return {"type": "object", "properties": {}}
     return {"type": "object", **tool.parameters}
