@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.canonical.custom_tools import PARAMETERS, Unwrapper, as_function, unwrap, wrap
@@ -23,12 +23,14 @@ def test_a_custom_tool_becomes_a_function_of_one_string() -> None:
     assert as_function(Tool(name="t", custom=True)).description is None
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_what_is_wrapped_is_unwrapped(text: str) -> None:
     """Any text survives."""
     assert unwrap(wrap(text)) == text
 
 
+@settings(deadline=None)
 @given(TEXTS, st.booleans(), st.integers(min_value=1, max_value=9))
 def test_pieces_in_any_cut_are_the_whole(text: str, ascii_only: bool, cut: int) -> None:
     """Escapes and surrogate pairs may be cut anywhere."""

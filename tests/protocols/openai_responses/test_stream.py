@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.canonical.failure import Kind, Refused
 from headgate.canonical.parts import Reasoning, Refusal, Signature, Text, ToolCall
-from headgate.canonical.stream import Failed, Finished, Response, StreamEvent, assemble
+from headgate.canonical.quirks import Target
+from headgate.canonical.request import Tool
+from headgate.canonical.stream import Failed, Finished, PartStarted, Response, Started, StreamEvent, assemble
 from headgate.canonical.usage import Usage
 from headgate.protocols.openai_responses import CODEC, Meter
 
@@ -284,6 +286,7 @@ EVENTS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(EVENTS, VALUES), max_size=5))
 def test_no_stream_crashes_anything(told: list[tuple[str, Any]]) -> None:
     """Whatever comes is passed, or read, or a failure; and what was read can be told."""
@@ -299,6 +302,7 @@ def test_no_stream_crashes_anything(told: list[tuple[str, Any]]) -> None:
     encoder.close()
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=60), VALUES.map(lambda value: json.dumps(value).encode())))
 def test_no_bytes_crash_anything(data: bytes) -> None:
     """Bodies that are not what they should be are refused."""
@@ -317,6 +321,7 @@ def test_no_bytes_crash_anything(data: bytes) -> None:
             continue
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES, VALUES)
 def test_no_request_crashes_anything(items: Any, tools: Any, other: Any) -> None:
     """A request that is decoded can be encoded, and its answer too."""
@@ -328,3 +333,10 @@ def test_no_request_crashes_anything(items: Any, tools: Any, other: Any) -> None
         except Refused:
             continue
         CODEC.encode_response(Response(id="x", model="m"), request)
+        CODEC.encode_request(request, Target(model="m"))
+        for tool in request.tools:
+            call = ToolCall(id="c", name=tool.name if isinstance(tool, Tool) else "f", arguments=json.dumps(items))
+            told = [Started(id="x", model="m"), PartStarted(index=0, part=call), Finished(reason="stop")]
+            encoder = CODEC.stream_encoder(request)
+            encoder.feed(told)
+            encoder.close()

@@ -182,7 +182,7 @@ def _decode_messages(fields: Mapping[str, Json]) -> tuple[Message, ...]:
 
 def _decode_input(item: Object, where: str) -> Message | None:
     """One item. A message that says nothing is nothing."""
-    kind = item.get("type")
+    kind = take_str(item, "type", where)
     if kind is None and "role" not in item and "id" in item:
         kind = "item_reference"  # its type may be left out (openai.types.responses, ItemReference)
     if kind is None:

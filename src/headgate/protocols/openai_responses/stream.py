@@ -113,12 +113,12 @@ class StreamDecoder:
         return events
 
     def _event(self, event: Object) -> Iterator[StreamEvent]:
-        kind = event.get("type")
-        name, _, verb = kind.rpartition(".") if isinstance(kind, str) else ("", "", "")
+        kind = take_str(event, "type")
+        name, _, verb = (kind or "").rpartition(".")
         if kind in _STARTS:
             yield from self._start(take_object(event, "response") or {})
         elif kind in _ENDS:
-            yield from self._end(take_object(event, "response") or {}, str(kind))
+            yield from self._end(take_object(event, "response") or {}, kind or "")
         elif kind == "error" or (kind is None and event.get("error") is not None):
             yield from self._fail(failure_of(take_object(event, "error") or rest(event, "type")))
         elif kind == "response.output_item.added":
