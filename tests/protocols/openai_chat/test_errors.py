@@ -2,7 +2,7 @@
 
 import json
 
-import httpx
+import httpx2
 import openai
 import pytest
 
@@ -26,10 +26,10 @@ def test_sdk_raises_its_own_class(kind: Kind) -> None:
     """Status, message with the request id, type and code."""
     answer = encode_error(Failure(kind=kind, message="no", retry_after_s=1.2), "req-1")
 
-    def reply(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(answer.status, content=answer.body, headers=list(answer.headers))
+    def reply(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(answer.status, content=answer.body, headers=list(answer.headers))
 
-    with httpx.Client(transport=httpx.MockTransport(reply)) as http:
+    with httpx2.Client(transport=httpx2.MockTransport(reply)) as http:
         client = openai.OpenAI(api_key="sk-x", base_url="http://gateway/v1", max_retries=0, http_client=http)
         with pytest.raises(CLASSES[kind], match=r"no \(request id: req-1\)") as raised:
             client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])

@@ -220,12 +220,11 @@ def test_request_written_again_means_the_same(entry: Entry) -> None:
     body = exchange.request.content
     if exchange.request.method != "POST" or not body:
         pytest.skip("no request body recorded")
-    try:
-        request = CODEC.decode_request(body, None, False)
-    except Refused as refused:
-        assert refused.failure.http_status == 400
-        assert entry.status in (400, 500) or not json.loads(body).get("model")
+    if entry.file in REFUSED or not json.loads(body).get("model"):
+        with pytest.raises(Refused):
+            CODEC.decode_request(body, None, False)
         return
+    request = CODEC.decode_request(body, None, False)
     quirks = QUIRKS.get(entry.provider, Quirks())
     encoded = CODEC.encode_request(request, Target(model=request.model, quirks=quirks))
     assert set(encoded.dropped) <= {"reasoning.foreign"}
@@ -233,6 +232,12 @@ def test_request_written_again_means_the_same(entry: Entry) -> None:
     assert meaning(again) == meaning(request)
     assert json.loads(body).keys() - json.loads(encoded.body).keys() <= REPHRASED | null_members(body)
 
+
+REFUSED = {
+    "llamacpp/chat-completions/error-400--qwen3-1-7b-q4-k-m-e008b0f0.json",  # temperature as text
+    "openai/chat-completions/error-400--gpt-4o-mini-6046b7db.json",  # a message where a part belongs
+}
+"""Requests that their own provider refused too."""
 
 REPHRASED = {"max_tokens", "thinking", "enable_thinking", "stream", "stop", "stream_options", "parallel_tool_calls"}
 """Members that may be told in other words, or be left out where they say what is true without them."""

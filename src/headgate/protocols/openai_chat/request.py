@@ -229,7 +229,10 @@ def encode_request(request: Request, target: Target) -> Encoded:
     wire |= _encode_knobs(request, quirks)
     wire |= _encode_format(request.response_format, quirks, messages)
     wire |= encode_control(request, quirks, losses)
-    wire |= _encode_own(request, losses, mine=mine)
+    theirs = _encode_own(request, losses, mine=mine)
+    if "plugins" in wire and "plugins" in theirs:
+        theirs["plugins"] = [*theirs["plugins"], *wire["plugins"]]
+    wire |= theirs
     for name in sorted(quirks.refused_parameters & wire.keys()):
         del wire[name]
         losses.drop(_CANONICAL_NAMES.get(name, name))

@@ -227,6 +227,8 @@ class ChatStreamDecoder:
             empty = Reasoning(summary=thought.summary, id=thought.id, provider_data=thought.provider_data)
             news = PartDelta(index=0, text=text, signature=thought.signature)
             yield from self._extend(known, key, empty, news)
+            if thought.signature is not None:
+                yield from self._end(known)  # a signature closes its thought
 
     def _sound(self, known: _Choice, audio: JsonObject) -> Iterator[StreamEvent]:
         id_ = audio.get("id")
