@@ -1,4 +1,4 @@
-"""Media that a caller names by address, fetched and put into the request, for upstreams that do not fetch themselves."""
+"""Media that a caller names by address, fetched and put in place, for upstreams that do not fetch themselves."""
 
 import asyncio
 from base64 import b64encode

@@ -16,6 +16,9 @@ def decode_usage(wire: Mapping[str, Any] | None, model: str | None = None) -> Us
     nothing; nothing is ever negative; all tokens together are the vendor's own total where it gives one."""
     if not wire or not ("prompt_tokens" in wire or "completion_tokens" in wire or "total_tokens" in wire):
         return None
+    plain = _plain(wire, model or "")
+    if plain is not None:
+        return plain
     prompt, completion = _count(wire, "prompt_tokens"), _count(wire, "completion_tokens")
     asked, told = _details(wire, "prompt_tokens_details"), _details(wire, "completion_tokens_details")
     reasoning = _count(told, "reasoning_tokens")
@@ -34,6 +37,41 @@ def decode_usage(wire: Mapping[str, Any] | None, model: str | None = None) -> Us
         **_output_side(told, completion, reasoning),
         web_searches=_searches(wire, model or ""),
     )
+
+
+_PLAIN = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
+_PLAIN_ASKED = frozenset({"cached_tokens", "audio_tokens"})
+_PLAIN_TOLD = frozenset(
+    {"reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"}
+)
+_NONE: Mapping[str, Any] = {}
+
+
+def _plain(wire: Mapping[str, Any], model: str) -> Usage | None:
+    """OpenAI's own report of a text answer, which is nearly every report there is: worked out at once. None where
+    anything about it asks for a closer look."""
+    asked = wire.get("prompt_tokens_details") or _NONE
+    told = wire.get("completion_tokens_details") or _NONE
+    try:
+        if not (wire.keys() <= _PLAIN and asked.keys() <= _PLAIN_ASKED and told.keys() <= _PLAIN_TOLD):
+            return None
+        prompt, completion = wire["prompt_tokens"], wire["completion_tokens"]
+        cached, reasoning = asked.get("cached_tokens", 0), told.get("reasoning_tokens", 0)
+        sound = (
+            type(prompt) is type(completion) is type(cached) is type(reasoning) is int
+            and 0 <= cached <= prompt
+            and 0 <= reasoning <= completion
+            and wire.get("total_tokens") == prompt + completion
+            and not (asked.get("audio_tokens") or told.get("audio_tokens"))
+            and "-search-" not in model
+        )
+    except (KeyError, AttributeError):
+        return None
+    if not sound:
+        return None
+    return Usage(input=prompt - cached, cache_read=cached, output=completion - reasoning, reasoning=reasoning)
 
 
 def _input_side(wire: Mapping[str, Any], asked: Mapping[str, Any], prompt: int, audio_in: int) -> dict[str, int]:
