@@ -37,7 +37,7 @@ def test_dollars_are_read_exactly(text: str | int, nano: int) -> None:
 @pytest.mark.parametrize("text", ["", "ten", "NaN", "Infinity", "1e30", "99999999999", True, 0.1])
 def test_what_is_not_an_amount_is_refused(text: str) -> None:
     """Not numbers, too large, and floats, which do not hold what somebody wrote."""
-    with pytest.raises(ValueError, match="amount|number|hold"):
+    with pytest.raises(ValueError, match=r"amount|number|hold"):
         parse_usd(text)
 
 

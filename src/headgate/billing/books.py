@@ -228,18 +228,16 @@ async def return_allotments(
 ) -> None:
     """Give allotments back to their accounts: so much of each account's, or all that the worker has (None). Never more
     than is there."""
-    held = {account.of_account: account for account in await allotments(conn, worker_id)}
+    if amounts is None:
+        query = select(accounts.c.of_account, accounts.c.balance_nano).where(accounts.c.worker_id == worker_id)
+        amounts = {account_id: balance_nano for account_id, balance_nano in await conn.execute(query) if balance_nano}
+    _, mine = await lock_allotments(conn, worker_id, amounts.keys())
     moves = [
         Transfer(debit=allotment.id, credit=account_id, amount_nano=amount_nano, kind="reclaim")
-        for account_id, allotment in held.items()
-        if account_id is not None
-        if (amount_nano := allotment.balance_nano if amounts is None else _up_to(amounts, account_id, allotment)) > 0
+        for account_id, allotment in mine.items()
+        if (amount_nano := min(amounts[account_id], allotment.balance_nano)) > 0
     ]
     await post(conn, moves, now_ms)
-
-
-def _up_to(amounts: Mapping[int, int], account_id: int, allotment: Account) -> int:
-    return min(amounts.get(account_id, 0), allotment.balance_nano)
 
 
 async def _insert_transfer(conn: AsyncConnection, move: Transfer, now_ms: int) -> int:
@@ -264,7 +262,8 @@ async def _locked(conn: AsyncConnection, condition: ColumnElement[bool]) -> list
         accounts.c.of_account,
         accounts.c.worker_id,
     )
-    query = select(*columns).where(condition).order_by(accounts.c.id).with_for_update()
+    # Rows that refer to an account lock its key; a lock that excluded those would deadlock with another of its kind.
+    query = select(*columns).where(condition).order_by(accounts.c.id).with_for_update(key_share=True)
     return [Account(**row._mapping) for row in await conn.execute(query)]
 
 

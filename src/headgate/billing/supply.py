@@ -194,8 +194,10 @@ class Supply:
         now_ms = self._clock()
         self._doubtful.update(needs)
         async with self._database.write() as conn:
-            await books.make_allotments(conn, self._database, self._worker_id, needs, now_ms)
             owners, mine = await books.lock_allotments(conn, self._worker_id, needs)
+            if owners.keys() - mine.keys():
+                await books.make_allotments(conn, self._database, self._worker_id, owners.keys() - mine.keys(), now_ms)
+                owners, mine = await books.lock_allotments(conn, self._worker_id, needs)
             elsewhere = await books.allotted_elsewhere(conn, self._worker_id, needs)
             fills = {
                 account_id: self._share(owners.get(account_id), needs[account_id], elsewhere.get(account_id, 0))
