@@ -198,7 +198,7 @@ class _Candidate:
         self._at = -1
         self._signed = False
         self._called = False
-        self._texts: list[str] = []
+        self._texts: list[list[str]] = []
         self._audio_rest = b""
         self._partial: tuple[ToolCall, PartialArguments] | None = None
         self._cited: list[Placed] = []
@@ -268,9 +268,9 @@ class _Candidate:
         events: list[StreamEvent] = []
         if not going_on:
             events += self._begin(Text(provider_data=part.provider_data))
-            self._texts.append("")
+            self._texts.append([])
         if part.text:
-            self._texts[-1] += part.text
+            self._texts[-1].append(part.text)
             events.append(PartDelta(index=self._at, text=part.text))
         return events + self._sign(part.signature)
 
@@ -337,11 +337,15 @@ class _Candidate:
             return []
         events = [] if isinstance(self._open, Text) else self._begin(Text())
         if events:
-            self._texts.append("")
+            self._texts.append([])
         return [*events, PartDelta(index=self._at, logprobs=entries)]
 
     def citations(self) -> list[Placed]:
-        return cite(self.own.get("groundingMetadata"), self.own.get("citationMetadata"), self._texts)
+        return cite(
+            self.own.get("groundingMetadata"),
+            self.own.get("citationMetadata"),
+            ["".join(pieces) for pieces in self._texts],
+        )
 
     def cite(self, *, last: bool = False) -> Sequence[StreamEvent]:
         """Citations for the text that is open, each once. Offsets into an earlier text are left out: it has been told.

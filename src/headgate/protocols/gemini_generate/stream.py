@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.canonical.failure import Refused
-from headgate.canonical.parts import Audio, Json, Part, Reasoning, Signature, Text
+from headgate.canonical.parts import Audio, Citation, Json, Part, Reasoning, ServerToolCall, Signature, Text, ToolCall
 from headgate.canonical.request import Request
 from headgate.canonical.stream import (
     Failed,
@@ -80,6 +80,42 @@ class _Answer:
         self.said = False
 
 
+class _Open:
+    """A part as it is written: what began, and what came since. Sound and thoughts are sent and not kept."""
+
+    def __init__(self, candidate: int, part: Part) -> None:
+        self.candidate = candidate
+        self.part = part
+        self._pieces: list[str] = []
+        self._citations: list[Citation] = []
+        self._grown = not isinstance(part, Text | Reasoning | ToolCall | ServerToolCall)
+
+    def take(self, delta: PartDelta) -> None:
+        if self._grown:
+            self.part = grow(self.part, replace(delta, data="") if isinstance(self.part, Audio) else delta)
+            return
+        if delta.text and not isinstance(self.part, Reasoning):
+            self._pieces.append(delta.text)
+        if delta.citation is not None:
+            self._citations.append(delta.citation)
+        if delta.signature is not None and isinstance(self.part, ToolCall):
+            self.part = replace(self.part, signature=delta.signature)
+
+    def whole(self) -> Part:
+        """The part with all that came."""
+        came = "".join(self._pieces)
+        match self.part:
+            case Text():
+                citations = (*self.part.citations, *self._citations)
+                return replace(self.part, text=self.part.text + came, citations=citations)
+            case ToolCall():
+                return replace(self.part, arguments=self.part.arguments + came)
+            case ServerToolCall():
+                return replace(self.part, input=self.part.input + came)
+            case _:
+                return self.part
+
+
 class GeminiEncoder:
     """`StreamEncoder` of this protocol. Text, thoughts and sound go out as they come; a function call, a picture, a
     result of Google's kind of tools when it is whole; the finish reason, the sources and the last usage in the last
@@ -89,8 +125,8 @@ class GeminiEncoder:
         self._identity: dict[str, Json] = {}
         self._blocked = False
         self._tier: str | None = None
-        self._usage: Usage | None = None
-        self._open: dict[int, tuple[int, Part]] = {}
+        self._tail: dict[str, Json] = {}
+        self._open: dict[int, _Open] = {}
         self._answers: dict[int, _Answer] = {}
         self._over = False
 
@@ -125,7 +161,7 @@ class GeminiEncoder:
             case PartEnded():
                 return self._part_ended(event)
             case UsageReported():
-                self._usage = event.usage
+                self._know(event.usage)
                 return b""
             case Finished():
                 self._answer(event.candidate).finish = event
@@ -138,16 +174,16 @@ class GeminiEncoder:
         return self._answers.setdefault(number, _Answer())
 
     def _start(self, event: Started) -> bytes:
-        self._usage = event.usage
         self._tier = event.service_tier
         self._identity = identity(event.id, event.model)
+        self._know(event.usage)
         said = feedback(event.provider_data.get(NAME, {}))
         self._blocked = blocks(said)
         return self._write(said) if said else b""
 
     def _part_started(self, event: PartStarted) -> bytes:
         self._answer(event.candidate)
-        self._open[event.index] = (event.candidate, event.part)
+        self._open[event.index] = _Open(event.candidate, event.part)
         part = event.part
         if isinstance(part, Text | Reasoning) and part.text:
             return self._say(event.candidate, part, part.text)
@@ -156,10 +192,9 @@ class GeminiEncoder:
     def _delta(self, event: PartDelta) -> bytes:
         if event.index not in self._open:
             return b""
-        number, part = self._open[event.index]
-        # Sound and thoughts are sent as they come and not kept.
-        kept = replace(event, data="") if isinstance(part, Audio) else event
-        self._open[event.index] = (number, part if isinstance(part, Reasoning) else grow(part, kept))
+        opened = self._open[event.index]
+        opened.take(event)
+        number, part = opened.candidate, opened.part
         match part:
             case Text() | Reasoning():
                 out = self._say(number, part, event.text, event.logprobs) if event.text or event.logprobs else b""
@@ -173,7 +208,8 @@ class GeminiEncoder:
     def _part_ended(self, event: PartEnded) -> bytes:
         if event.index not in self._open:
             return b""
-        number, part = self._open.pop(event.index)
+        opened = self._open.pop(event.index)
+        number, part = opened.candidate, opened.whole()
         grounding = self._answer(number).grounding
         match part:
             case Text():
@@ -209,8 +245,9 @@ class GeminiEncoder:
         return self._write({"candidates": [{"content": content, "index": number, **(extra or {})}]})
 
     def _write(self, answer: dict[str, Json]) -> bytes:
-        out = dict(answer)
-        if self._usage is not None:
-            out["usageMetadata"] = usage_metadata(self._usage, self._tier)
-        out.update(self._identity)
-        return b"data: " + msgspec.json.encode(out) + b"\r\n\r\n"
+        return b"data: " + msgspec.json.encode({**answer, **self._tail}) + b"\r\n\r\n"
+
+    def _know(self, usage: Usage | None) -> None:
+        """Every frame ends with the usage so far and with whose answer it is."""
+        told: dict[str, Json] = {"usageMetadata": usage_metadata(usage, self._tier)} if usage else {}
+        self._tail = {**told, **self._identity}

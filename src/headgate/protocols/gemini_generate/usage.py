@@ -49,10 +49,12 @@ class UsageReader:
         """Take a frame; return whether `usage` changed."""
         before = self.usage
         self._model = answer.model_version or self._model
+        stale = False
         for place, candidate in enumerate(answer.candidates or ()):
             found = candidate.grounding_metadata
             if found is None:
                 continue
+            stale = True
             number = place if candidate.index is None else candidate.index
             self._queries.setdefault(number, set()).update(query for query in found.web_search_queries or () if query)
             if any(chunk.web for chunk in found.grounding_chunks or ()):
@@ -60,9 +62,9 @@ class UsageReader:
         metadata = answer.usage_metadata
         if metadata is not None:
             self.service_tier = metadata.service_tier or self.service_tier
-            if _counts(metadata):
-                self._counts = metadata
-        if self._counts is not None:
+            if _counts(metadata) and metadata != self._counts:
+                self._counts, stale = metadata, True
+        if stale and self._counts is not None:
             self.usage = read_usage(self._counts, self._searches())
         return self.usage != before
 
