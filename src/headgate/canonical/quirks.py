@@ -24,6 +24,11 @@ class Quirks(Struct, frozen=True, kw_only=True):
     `thinking_budget` (Qwen); `reasoning: {effort, max_tokens}` (OpenRouter)."""
     refused_parameters: frozenset[str] = frozenset()
     """Names of wire fields that the model answers with a 400: dropped and named."""
+    custom_tools: bool = True
+    """openai_chat: whether free-text tools are understood; else they are offered as functions with one string."""
+    cache_control: bool = False
+    """openai_chat: whether `cache_control` on content parts is understood (OpenRouter, Qwen, Vercel), so that the cache
+    hints of other protocols' callers may be sent; OpenAI answers 400 to members it does not know."""
     image_urls: bool = True
     """Whether an image may be given by address; else it is fetched and inlined."""
     document_urls: bool = True

@@ -215,7 +215,15 @@ def test_cache_hints_go_to_those_who_asked_here() -> None:
     assert encode(Message(role="user", parts=(text,)))[0][0]["content"][0]["cache_control"] == {"type": "ephemeral"}
     wire, dropped = encode(Message(role="user", parts=(text,)), origin="anthropic_messages")
     assert (wire[0]["content"], dropped) == ("x", ("cache",))
+    wire, dropped = encode(Message(role="user", parts=(text,)), origin="anthropic_messages", cache_control=True)
+    assert ("cache_control" in wire[0]["content"][0], dropped) == (True, ())
     assert parts(content="x", cache_control={"type": "ephemeral"}) == (text,)
+
+
+def test_message_of_thoughts_alone_has_a_content() -> None:
+    """Null is a 400 where neither calls nor a refusal stand in its place."""
+    wire, _ = encode(Message(role="assistant", parts=(Reasoning(text="hm"),)))
+    assert wire == [{"role": "assistant", "content": "", "reasoning_content": "hm"}]
 
 
 def test_thoughts_go_back_in_the_upstreams_field() -> None:

@@ -199,3 +199,17 @@ def test_other_plugins_survive() -> None:
     wire = encode(decode(plugins=plugins), web_search="plugin")[0]
     assert sorted(plugin["id"] for plugin in wire["plugins"]) == ["file-parser", "web"]
     assert "plugins" in encode(decode(plugins=[{"id": "x"}]))[0]
+
+
+def test_free_text_tools_become_functions_where_there_are_none() -> None:
+    """Offered, chosen and called as the function that stands for them."""
+    call = {"id": "c", "type": "custom", "custom": {"name": "h", "input": "4 + 4"}}
+    request = decode(
+        messages=[{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [call]}],
+        tools=[{"type": "custom", "custom": {"name": "h"}}],
+        tool_choice={"type": "custom", "custom": {"name": "h"}},
+    )
+    wire = json.loads(encode_request(request, Target(model="m", quirks=Quirks(custom_tools=False))).body)
+    assert wire["tools"][0]["function"]["parameters"]["required"] == ["input"]
+    assert wire["tool_choice"] == {"type": "function", "function": {"name": "h"}}
+    assert wire["messages"][1]["tool_calls"][0]["function"] == {"name": "h", "arguments": '{"input":"4 + 4"}'}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from headgate.canonical.custom_tools import wrap
 from headgate.canonical.failure import refuse
 from headgate.canonical.parts import (
     Audio,
@@ -288,6 +289,9 @@ def _name(message: Message) -> JsonObject:
     return {"name": message.name} if message.name else {}
 
 
+_INSTEAD_OF_CONTENT = {"tool_calls", "function_call", "refusal", "audio"}
+
+
 def _encode_assistant(
     message: Message, moved: list[JsonObject], quirks: Quirks, losses: Losses, *, hints: bool
 ) -> JsonObject:
@@ -314,20 +318,24 @@ def _encode_assistant(
             case ToolCall() if own(part.provider_data).get("legacy"):
                 wire["function_call"] = {"name": part.name, "arguments": part.arguments}
             case ToolCall():
-                calls.append(_encode_call(part, losses, hints=hints))
+                calls.append(_encode_call(part, quirks, losses, hints=hints))
             case ServerToolCall() | ServerToolResult():
                 losses.drop("server_tools.foreign")
             case _:
                 raise unsaid(type(part).__name__)
-    if content:
-        wire["content"] = _shortest(content)
     if calls:
         wire["tool_calls"] = calls
+    if content:
+        wire["content"] = _shortest(content)
+    elif not wire.keys() & _INSTEAD_OF_CONTENT:
+        wire["content"] = ""  # a message of thoughts alone; null is a 400 where nothing stands in its place
     return {**wire, **return_thoughts(thoughts, quirks, losses), **(own(message.provider_data) if hints else {})}
 
 
-def _encode_call(call: ToolCall, losses: Losses, *, hints: bool) -> JsonObject:
+def _encode_call(call: ToolCall, quirks: Quirks, losses: Losses, *, hints: bool) -> JsonObject:
     extra = own(call.provider_data) if hints else {}
+    if call.custom and not quirks.custom_tools:
+        call = replace(call, custom=False, arguments=wrap(call.arguments))
     if call.custom:
         custom = {"name": call.name, "input": call.arguments}
         return {"id": call.id, "type": "custom", "custom": custom, **extra}

@@ -7,6 +7,7 @@ upstream as it came: what was priced is what is read there.
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -29,8 +30,8 @@ class PartGlance(Struct):
 class MessageGlance(Struct):
     role: str
     content: str | list[PartGlance | str] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
     name: str | None = None
     tool_calls: Raw = Raw()
     function_call: Raw = Raw()
@@ -137,7 +138,7 @@ def _sizes(glance: Glance) -> tuple[int, int, int, int]:
     for message in glance.messages:
         thought = message.reasoning_content or message.reasoning
         text_bytes += _size(message.tool_calls) + _size(message.function_call) + _utf8(message.name)
-        text_bytes += _utf8(thought) if thought else _size(message.reasoning_details)
+        text_bytes += _utf8(thought) if isinstance(thought, str) and thought else _size(message.reasoning_details)
         content = message.content
         if isinstance(content, str):
             size, inline = _text(content)

@@ -221,11 +221,12 @@ def encode_request(request: Request, target: Target) -> Encoded:
     losses = Losses()
     mine = request.origin == NAME
     legacy = bool(own(request.provider_data).get("functions"))
-    messages = encode_messages(request.messages, quirks, losses, hints=mine)
+    hints = mine or quirks.cache_control
+    messages = encode_messages(request.messages, quirks, losses, hints=hints)
     wire: JsonObject = {"model": target.model, "messages": messages}
     wire |= _encode_stream(request, quirks)
-    wire |= encode_tools(request, quirks, losses, hints=mine)
-    wire |= encode_choice(request.tool_choice, request.tools, legacy=legacy)
+    wire |= encode_tools(request, quirks, losses, hints=hints)
+    wire |= encode_choice(request.tool_choice, request.tools if quirks.custom_tools else (), legacy=legacy)
     wire |= _encode_knobs(request, quirks)
     wire |= _encode_format(request.response_format, quirks, messages)
     wire |= encode_control(request, quirks, losses)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from headgate.canonical.custom_tools import as_function
 from headgate.canonical.parts import Json
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Request, ServerTool, Tool, ToolChoice, WebSearch
@@ -183,7 +184,8 @@ def encode_tools(request: Request, quirks: Quirks, losses: Losses, *, hints: boo
     for tool in request.tools:
         match tool:
             case Tool():
-                tools.append(_encode_function(tool, losses, hints=hints))
+                offered = tool if quirks.custom_tools or not tool.custom else as_function(tool)
+                tools.append(_encode_function(offered, losses, hints=hints))
             case WebSearch():
                 _encode_search(tool, quirks, losses, tools, members)
             case ServerTool() if own(tool.provider_data):
