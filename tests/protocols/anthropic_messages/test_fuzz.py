@@ -17,9 +17,9 @@ from headgate.canonical.quirks import Target
 from headgate.canonical.stream import StreamEvent
 from headgate.protocols.anthropic_messages import CODEC
 
-WORDS = st.sampled_from(
-    ["text", "type", "role", "user", "assistant", "content", "messages", "tool_use", "tool_result", "thinking", "input", "image", "source", "base64", "data", "usage", "model", "name", "id", "error", "message", "index", "delta"]
-)
+NAMES = """text type role user assistant content messages tool_use tool_result thinking input image source base64 data
+usage model name id error message index delta"""
+WORDS = st.sampled_from(NAMES.split())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=6),

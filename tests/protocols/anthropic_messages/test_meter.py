@@ -1,5 +1,6 @@
 """Reading a stream as it passes."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -7,8 +8,11 @@ import pytest
 from fakes.messages import sse
 from headgate.canonical.codec import Delivered
 from headgate.canonical.failure import Blame, Refused
+from headgate.canonical.stream import Failed
 from headgate.canonical.usage import Usage
+from headgate.protocols.anthropic_messages import CODEC
 from headgate.protocols.anthropic_messages.meter import meter, read, read_delivered
+from headgate.protocols.framing import SseFramer
 
 HEAD: dict[str, Any] = {
     "type": "message_start",
@@ -152,3 +156,25 @@ def test_an_answer_of_another_kind_blames_the_upstream(body: bytes) -> None:
             reader(body)
         assert caught.value.failure.blame is Blame.UPSTREAM
         assert caught.value.failure.http_status == 502
+
+
+def test_an_error_with_status_200_is_the_upstreams_failure() -> None:
+    """Some hosts answer so."""
+    body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
+    for reader in (read, read_delivered, CODEC.decode_response):
+        with pytest.raises(Refused) as caught:
+            reader(body)
+        assert caught.value.failure.http_status == 529
+
+
+def test_an_event_without_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded: the stream is given up, in the meter as in the decoder."""
+    for name in ("meter", "stream"):
+        module = import_module(f"headgate.protocols.anthropic_messages.{name}")
+        monkeypatch.setattr(module, "SseFramer", lambda: SseFramer(limit=100))
+    gauge, decoder = meter(False), CODEC.stream_decoder()
+    assert gauge.feed(b"data: " + b"x" * 200) == b""
+    assert gauge.failure is not None
+    assert gauge.feed(sse(HEAD)) == b""
+    assert decoder.feed(b"data: " + b"x" * 200) == [Failed(failure=gauge.failure)]
+    assert decoder.feed(sse(HEAD)) == []

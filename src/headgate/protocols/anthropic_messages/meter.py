@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from headgate.canonical.codec import Delivered, Read
-from headgate.canonical.failure import Failure, refuse
+from headgate.canonical.failure import Failure, Refused, refuse
 from headgate.canonical.usage import Usage
 from headgate.protocols.anthropic_messages.errors import decode_stream_error
 from headgate.protocols.anthropic_messages.usage import WireUsage, supersede, unnest
@@ -86,13 +86,20 @@ class MessagesMeter:
         self.failure: Failure | None = None
         self.model: str | None = None
         self._framer = SseFramer()
+        self._lost = False
         self._counts: WireUsage | None = None
         self._bytes = 0
         self._said = _Kept()
         self._thought = _Kept()
 
     def feed(self, data: bytes) -> bytes:
-        frames = self._framer.feed(data)
+        if self._lost:
+            return b""
+        try:
+            frames = self._framer.feed(data)
+        except Refused as refused:
+            self.failure, self._lost = refused.failure, True
+            return b""
         for frame in frames:
             self._read(frame)
         return b"".join([frame.raw for frame in frames])
@@ -134,8 +141,7 @@ class MessagesMeter:
             case "message_stop":
                 self.ended = True
             case "error":
-                error = event.error if isinstance(event.error, dict) else {"message": event.error}
-                self.failure = decode_stream_error({"error": error})
+                self.failure = _failure(event.error)
             case _:
                 pass
         return True
@@ -181,6 +187,10 @@ def meter(asked_usage: bool) -> MessagesMeter:
     return MessagesMeter()
 
 
+def _failure(error: Obj | str | None) -> Failure:
+    return decode_stream_error({"error": error if isinstance(error, dict) else {"message": error}})
+
+
 class _AnswerBlock(Struct):
     type: str = ""
     text: str | None = None
@@ -189,7 +199,8 @@ class _AnswerBlock(Struct):
 
 
 class _Answer(Struct):
-    content: list[_AnswerBlock]
+    content: list[_AnswerBlock] | None = None
+    error: Obj | str | None = None
     id: str | None = None
     model: str | None = None
     stop_reason: str | None = None
@@ -203,10 +214,10 @@ def read(body: bytes) -> Read:
     """What a whole answer says, for metering.
 
     Raises:
-        Refused: blaming the upstream, where the body is no Messages answer.
+        Refused: blaming the upstream, where the body is no Messages answer, or an error with status 200.
     """
     answer = _parse(body)
-    silent = not any(block.type not in _SILENT or block.text or block.thinking for block in answer.content)
+    silent = not any(block.type not in _SILENT or block.text or block.thinking for block in answer.content or ())
     return Read(
         usage=unnest(answer.usage) if answer.usage else None,
         empty=silent and answer.stop_reason in _UNFINISHED,
@@ -222,15 +233,20 @@ def read_delivered(body: bytes) -> Delivered:
     Raises:
         Refused: as `read` does.
     """
-    blocks = _parse(body).content
+    blocks = _parse(body).content or []
     said = [block.text or bytes(block.input).decode() for block in blocks]
     return Delivered(text="".join(said), reasoning_text="".join(block.thinking or "" for block in blocks))
 
 
 def _parse(body: bytes) -> _Answer:
     try:
-        return _ANSWER.decode(body)
+        answer = _ANSWER.decode(body)
     except msgspec.ValidationError as error:
         raise unreadable(complaint(error)) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise unreadable(refuse(f"not valid JSON: {error}")) from None
+    if answer.content is not None:
+        return answer
+    if answer.error is not None:
+        raise Refused(_failure(answer.error))
+    raise unreadable(refuse("field content is required"))

@@ -196,7 +196,7 @@ def _fit_thinking(fields: dict[str, Raw], limit: object) -> None:
     """A thinking budget must stay below the limit, and be at least 1,024; where it cannot be, there is no thinking."""
     try:
         thinking = msgspec.json.decode(fields.get("thinking", Raw(b"null")))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         return
     budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
     if not isinstance(limit, int) or not isinstance(budget, int) or budget < limit:

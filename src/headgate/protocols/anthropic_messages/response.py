@@ -28,6 +28,7 @@ from headgate.protocols.anthropic_messages.blocks import (
     tool_input,
 )
 from headgate.protocols.anthropic_messages.citations import encode_citation
+from headgate.protocols.anthropic_messages.errors import decode_stream_error
 from headgate.protocols.anthropic_messages.ids import wire_id, wrap
 from headgate.protocols.anthropic_messages.thinking import seal
 from headgate.protocols.anthropic_messages.usage import encode_usage, read_usage, unnest
@@ -120,6 +121,8 @@ def decode_response(body: bytes) -> Response:
         Refused: blaming the upstream, where the body is no Messages answer.
     """
     obj = load_answer(body)
+    if obj.get("type") == "error":
+        raise Refused(decode_stream_error(obj))
     try:
         return _decode(obj)
     except Refused as refused:

@@ -70,7 +70,7 @@ def complaint(error: msgspec.ValidationError) -> Refused:
     """A typed parse's error, in words a caller can act on: which field, and what is wrong with it."""
     text = str(error)
     place = _PLACE.search(text)
-    path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", place["path"]).strip(".") if place else ""
+    path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", place["path"]).lstrip(".") if place else ""
     missing = _MISSING.match(text)
     if missing:
         param = f"{path}.{missing['name']}" if path else missing["name"]
