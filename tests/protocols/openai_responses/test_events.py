@@ -24,6 +24,7 @@ from headgate.canonical.parts import (
     Text,
     ToolCall,
 )
+from headgate.canonical.quirks import Target
 from headgate.canonical.request import Request
 from headgate.canonical.stream import (
     Candidate,
@@ -41,7 +42,7 @@ from headgate.canonical.stream import (
     disassemble,
 )
 from headgate.canonical.usage import Usage
-from headgate.protocols.openai_responses import CODEC
+from headgate.protocols.openai_responses import CODEC, references
 from protocols.openai_responses.recorded import Json, events
 
 SDK_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
@@ -91,7 +92,7 @@ def test_a_text_is_told_in_the_complete_grammar() -> None:
     ]  # fmt: skip
     final = found[-1]["response"]
     assert final["id"] == "resp_msg_01AB"
-    assert final["output"][0]["id"] == "msg_msg_01AB_0"
+    assert final["output"][0]["id"] == "msg_hg1_msg_01AB_0"
     assert final["usage"] == {
         "input_tokens": 4, "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
         "output_tokens": 3, "output_tokens_details": {"reasoning_tokens": 1}, "total_tokens": 7,
@@ -381,3 +382,23 @@ def test_what_is_told_is_read_again() -> None:
     assert (text.text, text.citations) == ("hello", parts[0].citations)
     assert (call.id, call.arguments) == ("c", '{"a":1}')
     assert (response.usage, response.candidates[0].finish) == (usage, "tool_calls")
+
+
+def test_what_was_told_goes_back_to_an_upstream_of_this_protocol() -> None:
+    """After a change of models: nothing that it does not know is sent, and what is left out is named."""
+    parts = (
+        Reasoning(text="hm", signature=Signature("anthropic_messages", "SIG")),
+        Reasoning(text="unsigned"),
+        ServerToolCall(id="s", name="web_search", input='{"query": "q"}'),
+        Image(source=Source(data="aGk=", media_type="image/png")),
+        Text(text="a"),
+        ToolCall(id="c", name="f", arguments="{}"),
+    )
+    output = tell(answer(*parts, finish="tool_calls"))[-1]["response"]["output"]
+    body = json.dumps({"model": "m", "input": output}).encode()
+    assert references(body).foreign_state
+    encoded = CODEC.encode_request(CODEC.decode_request(body, None, False), Target(model="m"))
+    sent = json.loads(encoded.body)["input"]
+    assert [item["type"] for item in sent] == ["message", "function_call"]
+    assert not any("id" in item for item in sent)
+    assert encoded.dropped == ("reasoning.foreign", "server_tools.foreign")

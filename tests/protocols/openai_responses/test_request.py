@@ -437,7 +437,7 @@ def test_thoughts_survive_without_the_upstream_storing_them() -> None:
         "encrypted_content": "E",
     }
     assert body["include"] == ["reasoning.encrypted_content"]
-    assert dropped == ("messages.reasoning",)
+    assert dropped == ("reasoning.foreign",)
 
 
 @pytest.mark.parametrize(
@@ -526,7 +526,7 @@ def test_foreign_server_tools_in_a_history_are_named() -> None:
     call = ServerToolCall(id="s", name="web_search", input="{}")
     body, dropped = encode(chat(Message(role="assistant", parts=(call, Text(text="found")))))
     assert [item["type"] for item in body["input"]] == ["message"]
-    assert dropped == ("messages.web_search",)
+    assert dropped == ("server_tools.foreign",)
 
 
 def test_results_of_custom_tools_are_told_as_such() -> None:

@@ -336,7 +336,11 @@ def test_no_request_crashes_anything(items: Any, tools: Any, other: Any) -> None
         CODEC.encode_request(request, Target(model="m"))
         for tool in request.tools:
             call = ToolCall(id="c", name=tool.name if isinstance(tool, Tool) else "f", arguments=json.dumps(items))
-            told = [Started(id="x", model="m"), PartStarted(index=0, part=call), Finished(reason="stop")]
+            told: list[StreamEvent] = [
+                Started(id="x", model="m"),
+                PartStarted(index=0, part=call),
+                Finished(reason="stop"),
+            ]
             encoder = CODEC.stream_encoder(request)
             encoder.feed(told)
             encoder.close()

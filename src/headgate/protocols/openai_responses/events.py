@@ -48,7 +48,7 @@ from headgate.protocols.openai_responses.growing import (
     called,
 )
 from headgate.protocols.openai_responses.parts import Voice, declared_tools
-from headgate.protocols.openai_responses.response import echo, ending, head, usage_fields
+from headgate.protocols.openai_responses.response import echo, ending, head, tier, usage_fields
 from headgate.protocols.openai_responses.wire import encode, own, own_object, stem
 
 _AnyItem = Message | Thought | Called | CalledNatively | Hosted | Drawn
@@ -121,7 +121,7 @@ class StreamEncoder:
             **head(started.id, started.model, started.created, self._request),
             **echo(self._request),
         }
-        self._response["service_tier"] = started.service_tier
+        self._response["service_tier"] = tier(started.service_tier)
         self._usage = started.usage
         return self._lifecycle("created") + self._lifecycle("in_progress")
 

@@ -286,7 +286,10 @@ class Drawn:
         self._part = part
         self._voice = voice
         self._place = place
-        self.item = image_item(part, voice, place)
+        self.item = self._whole()
+
+    def _whole(self) -> Object:
+        return image_item(self._part, self._voice, [], self._place) or {}
 
     @property
     def _at(self) -> Object:
@@ -304,7 +307,7 @@ class Drawn:
         yield from ()
 
     def end(self) -> Told:
-        self.item = image_item(self._part, self._voice, self._place)
+        self.item = self._whole()
         yield "image_generation_call.completed", self._at
         yield "output_item.done", {"output_index": self._place, "item": self.item}
 

@@ -16,7 +16,7 @@ EFFORTS: dict[str, Effort] = {
     "xhigh": "xhigh",
     "max": "max",
 }
-_TIERS = frozenset({"auto", "default", "flex", "priority", "scale"})
+TIERS = frozenset({"auto", "default", "flex", "priority", "scale"})
 _FEWEST_OUTPUT_TOKENS = 16  # fewer are a 400 (openai/error-400: "Expected a value >= 16")
 _LONGEST_USER = 64  # longer ones are a 400; Claude Code's are longer
 _BUDGETS = ((1024, "minimal"), (4096, "low"), (16384, "medium"))
@@ -69,7 +69,7 @@ def _limit(request: Request, dropped: list[str]) -> int | None:
 
 def _tier(request: Request, dropped: list[str]) -> str | None:
     tier = request.service_tier
-    if tier is None or request.origin == OWN or tier in _TIERS:
+    if tier is None or request.origin == OWN or tier in TIERS:
         return tier
     dropped.append("service_tier")
     return None

@@ -30,7 +30,18 @@ from headgate.canonical.signature import carry
 from headgate.protocols.openai_responses.content import encode_input, encode_output_text
 from headgate.protocols.openai_responses.items import REDACTED_MARK
 from headgate.protocols.openai_responses.native_tools import BY_TYPE, NativeTool, write_item
-from headgate.protocols.openai_responses.wire import OWN, Object, bad, own, own_object, read_json, write_json
+from headgate.protocols.openai_responses.wire import (
+    OWN,
+    Object,
+    bad,
+    given,
+    is_made,
+    made_id,
+    own,
+    own_object,
+    read_json,
+    write_json,
+)
 
 
 class Voice(Struct, frozen=True, kw_only=True):
@@ -42,7 +53,7 @@ class Voice(Struct, frozen=True, kw_only=True):
     own: bool = True
 
     def id(self, prefix: str, number: int) -> str:
-        return f"{prefix}_{self.stem}_{number}"
+        return made_id(prefix, self.stem or "", number)
 
 
 def declared_tools(request: Request) -> dict[str, Tool]:
@@ -102,7 +113,7 @@ def message_item(fields: Object, contents: list[Json], voice: Voice, number: int
     item: Object = {"type": "message", "role": "assistant", "content": contents}
     if voice.stem is not None:
         return {"id": voice.id("msg", number), "status": "completed", **item, **fields}
-    kept = fields if voice.own else {name: fields[name] for name in ("phase",) if name in fields}
+    kept = given(fields) if voice.own else {name: fields[name] for name in ("phase",) if name in fields}
     return {**item, **kept}
 
 
@@ -116,16 +127,16 @@ def _encode_other(
             return call_item(part, voice, number)
         case ServerToolCall() | ServerToolResult():
             kept = own_object(part.provider_data, "item")
-            if kept is not None:
+            if kept is not None and (voice.stem is not None or not is_made(kept.get("id"))):
                 return kept
             if voice.stem is None:
-                dropped.append(f"messages.{part.name}")
+                dropped.append("server_tools.foreign")
                 return None
             if isinstance(part, ServerToolCall):
                 return server_item(part, results.get(part.id), voice, number)
             return server_item(ServerToolCall(id=part.call_id, name=part.name), part, voice, number)
         case Image():
-            return image_item(part, voice, number)
+            return image_item(part, voice, dropped, number)
         case _ if voice.stem is not None:
             dropped.append(f"output.{type(part).__name__.lower()}")
             return None
@@ -140,15 +151,16 @@ def reasoning_item(part: Reasoning, voice: Voice, dropped: list[str], number: in
     caller of this protocol."""
     signature = part.signature or part.redacted
     kept = own_object(part.provider_data, "item")
-    if voice.stem is None and not (signature.origin == OWN if signature else voice.own and kept is not None):
-        dropped.append("messages.reasoning")
+    as_it_came = voice.own and kept is not None and not is_made(part.id)
+    if voice.stem is None and not (signature.origin == OWN if signature else as_it_came):
+        dropped.append("reasoning.foreign")
         return None
     item: Object = {"type": "reasoning", "summary": []}
     if part.text and kept is None:
         item["summary"] = [{"type": "summary_text", "text": part.text}]
     if voice.stem is not None:
         item = {"id": part.id if kept is not None and part.id else voice.id("rs", number), **item}
-    elif part.id and voice.own and kept is not None:
+    elif part.id and as_it_came:
         item = {"id": part.id, **item}
     if signature is not None:
         item["encrypted_content"] = seal(part)
@@ -181,7 +193,7 @@ def call_item(part: ToolCall, voice: Voice, number: int) -> Object:
     """A call of the caller's tool, in the form in which the caller declared the tool."""
     whole = own_object(part.provider_data, "whole")
     if whole is not None:
-        return whole
+        return whole if voice.stem is not None else given(whole)
     native = native_of(part, voice)
     if native is not None:
         item = write_item(native, part.arguments, part.id)
@@ -204,7 +216,7 @@ def call_head(part: ToolCall, voice: Voice, number: int) -> Object:
     if voice.stem is not None:
         first: Object = {"id": voice.id("ctc" if custom else "fc", number)}
         return {**first, **item, **({} if custom else {"status": "completed"}), **extra}
-    return {**item, **extra} if voice.own else item
+    return {**item, **given(extra)} if voice.own else item
 
 
 def _named(part: ToolCall, voice: Voice) -> Object:
@@ -270,9 +282,12 @@ def _result_text(result: ServerToolResult | None) -> Json:
     return write_json([{"url": found.url, "title": found.title, "snippet": found.snippet} for found in result.results])
 
 
-def image_item(part: Image, voice: Voice, number: int) -> Object:
+def image_item(part: Image, voice: Voice, dropped: list[str], number: int) -> Object | None:
     """A picture that the model made."""
     kept = own_object(part.provider_data, "item")
+    if kept is not None and voice.stem is None and is_made(kept.get("id")):
+        dropped.append("server_tools.foreign")
+        return None
     if kept is not None:
         return {**kept, "result": part.source.data}
     if voice.stem is None:

@@ -26,8 +26,8 @@ class References(Struct, frozen=True, kw_only=True):
     """What a request leans on that its upstream must know already, or keeps for later: reasons to pin it to a channel.
 
     `store` is None where the caller leaves it to the API, which then stores. `prompt` tells that a template is used,
-    `items` that an item is only named (`item_reference`), `foreign_state` that the history holds opaque state issued
-    through another protocol: such a body must be decoded and encoded, not passed through.
+    `items` that an item is only named (`item_reference`), `foreign_state` that the history holds opaque state or ids
+    which come from another protocol's upstream: such a body must be decoded and encoded, not passed through.
     """
 
     previous_response_id: str | None = None
@@ -92,6 +92,7 @@ _read_text = msgspec.json.Decoder(str).decode
 _read_tools = msgspec.json.Decoder(list[ToolGlance]).decode
 _read_references = msgspec.json.Decoder(ReferenceGlance).decode
 
+_FOREIGN = re.compile(rb'"(?:[a-z]{2,4}_)?' + FOREIGN_MARK.encode())
 _IMAGES = frozenset({"input_image", "computer_screenshot"})
 # A thought of n tokens comes back as some six n characters of base64 (recorded: openai/reasoning).
 _SEALED_BYTES = 2
@@ -145,7 +146,7 @@ def references(body: bytes) -> References:
         store=glance.store,
         prompt=_present(glance.prompt),
         items=b'"item_reference"' in body,
-        foreign_state=f'"{FOREIGN_MARK}'.encode() in body,
+        foreign_state=_FOREIGN.search(body) is not None,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from headgate.canonical.failure import Refused
-from headgate.canonical.parts import Json, Part, Reasoning, ServerToolCall, Text, ToolCall, ToolResult
+from headgate.canonical.parts import Json, Part, Reasoning, ServerToolCall, ServerToolResult, Text, ToolCall, ToolResult
 from headgate.canonical.quirks import Encoded, Target
 from headgate.canonical.request import Message, ReasoningControl, Request, ResponseFormat, Role
 from headgate.protocols.openai_responses.content import decode_content, encode_input
@@ -319,10 +319,13 @@ def _encode_messages(request: Request, messages: Sequence[Message], dropped: lis
         if message.role == "assistant":
             items.extend(encode_parts([part for part in message.parts if part not in results], voice, dropped))
             continue
+        hosted = [part for part in message.parts if isinstance(part, ServerToolCall | ServerToolResult)]
+        if hosted:
+            dropped.append("server_tools.foreign")
         content = [
             encode_input(part, dropped, own_files=voice.own)
             for part in message.parts
-            if not isinstance(part, ToolResult)
+            if not isinstance(part, ToolResult | ServerToolCall | ServerToolResult)
         ]
         if content:
             role = "user" if message.role == "tool" else message.role

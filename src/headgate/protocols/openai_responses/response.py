@@ -12,7 +12,7 @@ from headgate.canonical.request import Request
 from headgate.canonical.stream import Candidate, FinishReason, Response
 from headgate.protocols.openai_responses.errors import failure_of
 from headgate.protocols.openai_responses.items import decode_item
-from headgate.protocols.openai_responses.knobs import encode_format
+from headgate.protocols.openai_responses.knobs import TIERS, encode_format
 from headgate.protocols.openai_responses.parts import Voice, declared_tools, encode_parts
 from headgate.protocols.openai_responses.tools import encode_choice, encode_tools
 from headgate.protocols.openai_responses.usage import decode_usage, encode_tool_usage, encode_usage
@@ -124,7 +124,7 @@ def encode_response(response: Response, request: Request) -> bytes:
     wire = {**head(response.id, response.model, response.created, request), **echo(request)}
     wire.update(ending(candidate.finish, items))
     wire.update(usage_fields(response))
-    wire["service_tier"] = response.service_tier
+    wire["service_tier"] = tier(response.service_tier)
     return encode(wire)
 
 
@@ -160,12 +160,15 @@ def _cut_off(item: Object) -> Object:
     return {**item, "status": "incomplete"} if item.get("type") in ("message", "function_call") else item
 
 
+def tier(name: str | None) -> str | None:
+    """The service tier, where it is one of this API's."""
+    return name if name in TIERS else None
+
+
 def usage_fields(response: Response) -> dict[str, object]:
     if response.usage is None:
         return {}
-    tool_usage = encode_tool_usage(response.usage)
-    wire: dict[str, object] = {"usage": encode_usage(response.usage)}
-    return {**wire, "tool_usage": tool_usage} if tool_usage else wire
+    return {"usage": encode_usage(response.usage), "tool_usage": encode_tool_usage(response.usage)}
 
 
 def echo(request: Request) -> dict[str, object]:

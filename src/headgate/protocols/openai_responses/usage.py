@@ -59,10 +59,8 @@ def encode_usage(usage: Usage) -> Object:
     }
 
 
-def encode_tool_usage(usage: Usage) -> Object | None:
-    """What hosted tools used, in the form OpenAI tells it; None where they did nothing."""
-    if not usage.web_searches:
-        return None
+def encode_tool_usage(usage: Usage) -> Object:
+    """What hosted tools used, in the form OpenAI tells it: always, so that a search nobody bills is not counted."""
     none: Object = {"image_tokens": 0, "text_tokens": 0}
     zeros: Object = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     return {

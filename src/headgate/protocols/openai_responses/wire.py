@@ -22,7 +22,8 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 """Everything that reading JSON can raise: malformed, wrong types, too deep, not UTF-8."""
 
 FOREIGN_MARK = "hg1"
-"""Opaque state that another protocol's upstream issued begins so (`canonical.signature`, `parts.py`)."""
+"""Opaque state that another protocol's upstream issued begins so (`canonical.signature`, `items.py`), and the ids of
+items that we made for it have it after their prefix."""
 
 read_object = msgspec.json.Decoder(dict[str, Any]).decode  # msgspec reads no recursive type
 _read_value = msgspec.json.Decoder().decode
@@ -185,6 +186,21 @@ def own(data: ProviderData) -> Mapping[str, Json]:
 def own_object(data: ProviderData, name: str) -> Object | None:
     value = own(data).get(name)
     return value if isinstance(value, dict) else None
+
+
+def made_id(prefix: str, stem: str, number: int) -> str:
+    """The id of an item that another protocol's upstream answered with."""
+    return f"{prefix}_{FOREIGN_MARK}_{stem}_{number}"
+
+
+def is_made(item_id: Json) -> bool:
+    """Whether no upstream of this protocol knows the id."""
+    return isinstance(item_id, str) and f"_{FOREIGN_MARK}_" in item_id
+
+
+def given(fields: Object) -> Object:
+    """An item's members without an id that we made."""
+    return {name: value for name, value in fields.items() if name != "id"} if is_made(fields.get("id")) else fields
 
 
 def stem(response_id: str) -> str:
