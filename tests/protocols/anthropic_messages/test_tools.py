@@ -187,7 +187,7 @@ def test_web_search_of_every_version_is_known_and_kept(version: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("code_execution_20260521", "code_execution"), ("computer_20250124", "computer"), ("mcp_toolset", "mcp_toolset")],
+    [("code_execution_20260521", "code_execution"), ("computer_20250124", "computer_use"), ("mcp_toolset", "mcp")],
 )
 def test_other_server_tools_keep_their_declaration(kind: str, name: str) -> None:
     """They come out as they came in."""

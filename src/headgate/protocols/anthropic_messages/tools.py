@@ -32,6 +32,7 @@ AnyTool = Tool | WebSearch | ServerTool
 _WEB_SEARCH = "web_search_20250305"
 _VERSION = re.compile(r"_2\d{7}$")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_OURS = {"computer": "computer_use", "mcp_toolset": "mcp"}
 _CONTEXT_USES = {"low": 1, "medium": 5, "high": 10}
 _PLACE = ("city", "region", "country", "timezone")
 _DECLARED: dict[str, Obj] = {
@@ -55,7 +56,7 @@ def _decode_tool(tool: Obj, where: str) -> AnyTool:
     name = _VERSION.sub("", kind)
     if name == "web_search":
         return _decode_search(tool, where)
-    return ServerTool(name=name, provider_data=bag(tool))
+    return ServerTool(name=_OURS.get(name, name), provider_data=bag(tool))
 
 
 def _decode_own(tool: Obj, where: str) -> Tool:
