@@ -57,6 +57,9 @@ from headgate.protocols.openai_chat.wire import (
     unreadable_answer,
 )
 
+_TEXT = ("text", None)
+_SPECIAL = frozenset({"error", "x_groq", "citations", "search_results"})
+
 
 class _Open(Struct):
     """A part that grows. `key` says what continues it; `text` is kept of thoughts, which the wire may tell twice."""
@@ -128,10 +131,27 @@ class ChatStreamDecoder:
             return
         try:
             wire = read_object(data)
-            events = list(self._take(wire))
+            plain = self._more(wire)
+            events = [plain] if plain is not None else list(self._take(wire))
         except (*UNREADABLE, TypeError, AttributeError, ValueError) as error:
             raise unreadable_answer() from error
         yield from events
+
+    def _more(self, wire: JsonObject) -> StreamEvent | None:
+        """The commonest chunk by far, one more piece of the text that is open, read cheaply."""
+        choices = wire.get("choices")
+        if not choices or len(choices) != 1 or not _SPECIAL.isdisjoint(wire) or wire.get("usage"):
+            return None
+        choice = choices[0]
+        known = self._choices.get(choice.get("index", 0))
+        delta = choice.get("delta")
+        if known is None or not delta or len(delta) != 1 or choice.get("finish_reason") or choice.get("logprobs"):
+            return None
+        current = known.open
+        text = delta.get("content")
+        if current is None or not isinstance(text, str) or not text or ";base64," in text:
+            return None
+        return PartDelta(index=current.index, text=text) if current.key == _TEXT else None
 
     def _done(self) -> Iterator[StreamEvent]:
         """`[DONE]` without a finish reason still is the upstream's word that it has finished."""
@@ -198,7 +218,7 @@ class ChatStreamDecoder:
             case Text():
                 if part.text:
                     said = PartDelta(index=0, text=part.text, logprobs=logprobs)
-                    yield from self._extend(known, ("text", None), Text(), said)
+                    yield from self._extend(known, _TEXT, Text(), said)
             case Reasoning():
                 if part.text:
                     yield from self._extend(known, ("thought", None), Reasoning(), PartDelta(index=0, text=part.text))
@@ -245,7 +265,7 @@ class ChatStreamDecoder:
     def _cite(self, known: _Choice, delta: JsonObject) -> Iterator[StreamEvent]:
         for citation in citations_of(delta):
             known.cited = True
-            yield from self._extend(known, ("text", None), Text(), PartDelta(index=0, citation=citation))
+            yield from self._extend(known, _TEXT, Text(), PartDelta(index=0, citation=citation))
 
     def _call(self, known: _Choice, call: JsonObject) -> Iterator[StreamEvent]:
         """A piece of a tool call. Gemini's compatible surface numbers all calls 0, and some number none: a new id is a
@@ -366,6 +386,7 @@ class ChatStreamEncoder:
         self._custom = custom_names(request)
         self._cites = wants_list(request)
         self._head: JsonObject = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
+        self._opening = dump(self._head)[:-1]  # every chunk but the usage chunk begins with these bytes
         self._parts: dict[int, _Written] = {}
         self._calls: dict[int, int] = {}
         self._thoughts: dict[int, int] = {}
@@ -419,6 +440,7 @@ class ChatStreamEncoder:
         self._head |= own(started.provider_data)
         if self._include_usage:
             self._head["usage"] = None  # as OpenAI does in every chunk but the last
+        self._opening = dump(self._head)[:-1]
 
     def _greet(self, candidate: int) -> Iterator[bytes]:
         """The role chunk, once an answer."""
@@ -428,7 +450,7 @@ class ChatStreamEncoder:
 
     def _chunk(self, candidate: int, delta: JsonObject, *, logprobs: Any = None, finish: str | None = None) -> bytes:
         choice = {"index": candidate, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        return encode_event(dump({**self._head, "choices": [choice]}))
+        return b"".join((b"data: ", self._opening, b',"choices":[', dump(choice), b"]}\n\n"))
 
     def _start(self, event: PartStarted) -> Iterator[bytes]:
         part, candidate = event.part, event.candidate
@@ -562,4 +584,5 @@ class ChatStreamEncoder:
         word = finish_word(event.reason, refused=refused, legacy=self._legacy)
         if self._cites:
             self._head["citations"] = list(self._urls)
+            self._opening = dump(self._head)[:-1]
         return self._chunk(event.candidate, {}, finish=word)
