@@ -105,7 +105,8 @@ def _decode_callable(tool: Object, where: str, namespace: Object | None) -> Tool
 
 
 def _grammar(form: Object | None) -> Object | None:
-    return form if form and form.get("type") == "grammar" else None
+    """`{"syntax", "definition"}`, as Chat Completions nests it."""
+    return rest(form, "type") if form and form.get("type") == "grammar" else None
 
 
 def _decode_search(tool: Object, where: str) -> WebSearch:
@@ -166,7 +167,7 @@ def _encode_callable(tool: Tool, *, strict: bool) -> Object:
     if tool.description is not None:
         wire["description"] = tool.description
     if tool.custom:
-        wire["format"] = dict(tool.grammar) if tool.grammar else {"type": "text"}
+        wire["format"] = {"type": "grammar", **tool.grammar} if tool.grammar else {"type": "text"}
     else:
         wire["parameters"] = dict(tool.parameters) if tool.parameters is not None else None if strict else _EMPTY_SCHEMA
         if tool.strict is not None or not strict:
