@@ -7,7 +7,8 @@ call.
 A worker holds money in `purse`s, slices of wallets and budgets that `supply` moves in and out of the database ahead
 of need. A call takes a hold on its purses and settles it with one record in the `journal`; `posting` carries journal
 records into the books, and `recovery` does it for workers that died. `ledger` is the door to all of that.
-`books` keeps accounts and transfers, `archive` receipts and roll-ups: all SQL is in these two.
+`books` keeps accounts and transfers, `archive` receipts and roll-ups: all SQL is in these two, and in `prices`.
+`wallets` is the operator's hand in the books, `retention` deletes old receipts.
 
 No float is used in this package, and nothing here knows how a call is relayed.
 """

@@ -204,8 +204,8 @@ def _row(receipt: Receipt, transfer_id: int | None) -> tuple[object, ...]:
 
 
 def _detail(receipt: Receipt) -> str | None:
-    plain = not receipt.dropped and all(attempt.reason == "" for attempt in receipt.attempts)
-    if plain and len(receipt.attempts) <= 1:
+    attempts = receipt.attempts
+    if not receipt.dropped and (not attempts or (len(attempts) == 1 and not attempts[0].reason)):
         return None
     return msgspec.json.encode(Detail(receipt.attempts, receipt.dropped)).decode()
 

@@ -9,7 +9,8 @@ ones.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -155,8 +156,8 @@ class Ledger:
         held = self.try_hold(accounts, amount_nano)
         if held is not None:
             return held
-        await self._gather(accounts, amount_nano, least_nano)
-        return self.try_hold(accounts, amount_nano) or self._hold_what_there_is(accounts, amount_nano, least_nano)
+        async with self._gathered(accounts, amount_nano, least_nano):
+            return self.try_hold(accounts, amount_nano) or self._hold_what_there_is(accounts, amount_nano, least_nano)
 
     async def extend(self, hold: Hold, extra_nano: int) -> bool:
         """Hold more for a call that runs, fetching money as needed. False if there is not so much, or if the database
@@ -168,10 +169,10 @@ class Ledger:
         if hold.extend(extra_nano):
             return True
         try:
-            await self._gather(hold.accounts, extra_nano, extra_nano)
+            async with self._gathered(hold.accounts, extra_nano, extra_nano):
+                return hold.open and hold.extend(extra_nano)
         except StoreUnavailable:
             return False
-        return hold.open and hold.extend(extra_nano)
 
     def release(self, hold: Hold) -> None:
         """Give a hold back, charging nothing and recording nothing.
@@ -274,6 +275,7 @@ class Ledger:
         the journal stays behind, to be replayed at the next start."""
         await self._cancel_background()
         self._giving = False
+        await self._supply.close()
         try:
             await self._flusher.flush()
             async with self._flusher.lock, self._database.write() as conn:
@@ -284,48 +286,51 @@ class Ledger:
         finally:
             self._journal.close()
 
-    async def _gather(self, accounts: tuple[int, ...], amount_nano: int, least_nano: int) -> None:
-        """Fill the purses of these accounts up to an amount; if they have less, wait a while for other workers to give
-        theirs back, unless the least is there."""
-        started_ns = time.monotonic_ns()
+    @asynccontextmanager
+    async def _gathered(self, accounts: tuple[int, ...], amount_nano: int, least_nano: int) -> AsyncIterator[None]:
+        """Purses filled up to an amount, if their accounts have it. What other workers gave back for us stays with us
+        until the block ends: take it there, without waiting."""
         asked: set[int] = set()
         try:
-            while True:
-                if not self._giving:
-                    raise StoreUnavailable("the ledger is out of touch with its database or its journal")
-                short = [
-                    (account_id, need) for account_id in accounts if (need := self._lacks(account_id, amount_nano)) > 0
-                ]
-                if not short:
-                    return
-                fills = await asyncio.gather(*(self._supply.fill(account_id, need) for account_id, need in short))
-                poor = {
-                    account_id
-                    for (account_id, _), fill in zip(short, fills, strict=True)
-                    if not fill.left_nano and self._lacks(account_id, amount_nano) > 0
-                }
-                hopeless = any(
-                    not fill.elsewhere_nano and account_id in poor and self._lacks(account_id, least_nano) > 0
-                    for (account_id, _), fill in zip(short, fills, strict=True)
-                )
-                waited_ms = (time.monotonic_ns() - started_ns) // 1_000_000
-                enough = all(self._lacks(account_id, least_nano) <= 0 for account_id in accounts)
-                elsewhere = any(fill.elsewhere_nano for fill in fills)
-                if poor and (hopeless or not elsewhere or waited_ms >= self._patience_ms(enough=enough)):
-                    return
-                for account_id in poor:
-                    if account_id not in asked:
-                        asked.add(account_id)
-                        await self._supply.recall(account_id)
-                if poor:
-                    await asyncio.sleep(timedelta(milliseconds=50).total_seconds())
+            await self._gather(accounts, amount_nano, least_nano, asked)
+            yield
         finally:
             for account_id in asked:
-                await self._supply.end_recall(account_id)
+                self._supply.end_recall(account_id)
 
-    def _patience_ms(self, *, enough: bool) -> int:
-        """How long to wait for other workers: two of their ticks if the call can do with what is there."""
-        return min(2 * self._settings.tick_ms, self._settings.recall_ms) if enough else self._settings.recall_ms
+    async def _gather(self, accounts: tuple[int, ...], amount_nano: int, least_nano: int, asked: set[int]) -> None:
+        """Fill the purses; if there is less, wait a while for other workers to give theirs back (`asked` is of which
+        accounts), the less time if the least is there."""
+        started_ns = time.monotonic_ns()
+        while self._giving:
+            short = {account_id: need for account_id in accounts if (need := self._lacks(account_id, amount_nano)) > 0}
+            if not short:
+                return
+            fills = await asyncio.gather(*map(self._supply.fill, short, short.values()))
+            poor = {
+                account_id: fill.elsewhere_nano
+                for account_id, fill in zip(short, fills, strict=True)
+                if not fill.left_nano and self._lacks(account_id, amount_nano) > 0
+            }
+            waited_ms = (time.monotonic_ns() - started_ns) // 1_000_000
+            if poor and self._is_vain(poor, least_nano, waited_ms):
+                return
+            for account_id in poor:
+                again = account_id in asked
+                asked.add(account_id)
+                await self._supply.recall(account_id, again=again)
+            if poor:
+                await asyncio.sleep(timedelta(milliseconds=50).total_seconds())
+        raise StoreUnavailable("the ledger is out of touch with its database or its journal")
+
+    def _is_vain(self, poor: Mapping[int, int], least_nano: int, waited_ms: int) -> bool:
+        """Whether to stop waiting for accounts that are empty, of which other workers have so much: two of their ticks
+        are enough if the call can do with what is there."""
+        lacking = [account_id for account_id in poor if self._lacks(account_id, least_nano) > 0]
+        if any(not poor[account_id] for account_id in lacking) or not any(poor.values()):
+            return True
+        patience_ms = self._settings.recall_ms
+        return waited_ms >= (patience_ms if lacking else min(2 * self._settings.tick_ms, patience_ms))
 
     def _lacks(self, account_id: int, amount_nano: int) -> int:
         purse = self._purses.get(account_id)

@@ -125,8 +125,10 @@ def _transfer_of(
 
 def _fitting(receipt: Receipt) -> Receipt:
     """One receipt that the database will not take would keep all that come after it waiting for ever."""
-    texts = (receipt.model, receipt.upstream_model or "", *receipt.dropped)
-    if all(len(text) <= _LONGEST_TEXT and "\0" not in text for text in texts):
+    fits = len(receipt.model) <= _LONGEST_TEXT and "\0" not in receipt.model
+    if receipt.upstream_model is not None:
+        fits = fits and len(receipt.upstream_model) <= _LONGEST_TEXT and "\0" not in receipt.upstream_model
+    if fits and not receipt.dropped:
         return receipt
     return storable(receipt)
 

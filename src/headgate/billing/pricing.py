@@ -55,6 +55,7 @@ _FALLBACKS: dict[str, tuple[str, ...]] = {
 
 _counts = attrgetter(*QUANTITIES)
 _NOTHING = Usage()
+_INPUT, _OUTPUT = QUANTITIES.index("input"), QUANTITIES.index("output")
 _IMAGES = QUANTITIES.index("images")
 
 
@@ -123,6 +124,14 @@ def charge(price: Price, usage: Usage, multiplier_ppm: int = PPM) -> int:
     if price.per_call and usage != _NOTHING:
         rated += price.per_call * max(usage.calls, 1)
     return amount(rated, multiplier_ppm)
+
+
+def quote(price: Price, input_tokens: int, output_tokens: int, multiplier_ppm: int = PPM) -> int:
+    """`charge` for a call that reads and writes so many tokens of text, in fewer steps."""
+    if price.tiers:
+        return charge(price, Usage(input=input_tokens, output=output_tokens, calls=1), multiplier_ppm)
+    rates = price.rates
+    return amount(input_tokens * rates[_INPUT] + output_tokens * rates[_OUTPUT] + price.per_call, multiplier_ppm)
 
 
 def of_image(price: Price, size: str | None, quality: str | None) -> Price:

@@ -8,6 +8,9 @@ from headgate.billing.journal import Orphan, adopt
 from headgate.billing.posting import decode, post_batch
 from headgate.store.database import Database
 
+# Nobody waits longer than this for money that was recalled: whoever asked before is dead.
+_RECALL_MS = 60_000
+
 
 async def replay_orphans(
     database: Database, directory: Path, clock: Callable[[], int], *, batch_records: int
@@ -44,7 +47,7 @@ async def give_up_silent(database: Database, clock: Callable[[], int], *, silenc
         for worker_id in silent:
             if await books.forget_worker(conn, worker_id, before_ms):
                 await books.return_allotments(conn, worker_id, None, clock())
-        await books.end_recalls(conn, before_ms=before_ms)
+        await books.end_recalls(conn, before_ms=clock() - _RECALL_MS)
     return len(silent)
 
 

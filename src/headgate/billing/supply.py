@@ -71,6 +71,8 @@ class Supply:
         self._filled_ns: dict[int, int] = {}
         self._doubtful: set[int] = set()
         self._short: dict[int, int] = {}
+        self._asked_ns: dict[int, int] = {}
+        self._ended: set[int] = set()
         self._quiet_until_ns = 0
         self.contested: frozenset[int] = frozenset()
         """Accounts that some worker is short of."""
@@ -96,26 +98,30 @@ class Supply:
         demand.waiters.append(waiter)
         return await waiter
 
-    async def recall(self, account_id: int) -> None:
-        """Ask the other workers for what they do not need of an account, on behalf of somebody who waits; call
-        `end_recall` as often as this.
+    async def recall(self, account_id: int, *, again: bool = False) -> None:
+        """Ask the other workers for what they do not need of an account, on behalf of somebody who waits; every one who
+        asks says `end_recall` in the end, however often he asked `again`.
 
         Raises:
             StoreUnavailable: nobody was asked.
         """
-        self._short[account_id] = self._short.get(account_id, 0) + 1
+        now_ns = time.monotonic_ns()
+        if not again:
+            self._short[account_id] = self._short.get(account_id, 0) + 1
+        if now_ns - self._asked_ns.get(account_id, 0) < 250 * _NS_PER_MS:
+            return
+        self._asked_ns[account_id] = now_ns
         self.recalls += 1
         async with self._database.write() as conn:
             await books.ask_recall(conn, self._database, [account_id], self._clock())
 
-    async def end_recall(self, account_id: int) -> None:
-        """Nobody waits here any more; the asking ends with the last one who waited."""
+    def end_recall(self, account_id: int) -> None:
+        """One less waits here; the asking ends, at the next tick, with the last one."""
         self._short[account_id] -= 1
-        if self._short[account_id]:
-            return
-        del self._short[account_id]
-        async with self._database.write() as conn:
-            await books.end_recalls(conn, [account_id])
+        if not self._short[account_id]:
+            del self._short[account_id]
+            self._asked_ns.pop(account_id, None)
+            self._ended.add(account_id)
 
     async def answer_recalls(self) -> None:
         """Give back what others ask for and nobody here holds.
@@ -123,6 +129,11 @@ class Supply:
         Raises:
             StoreUnavailable: not now.
         """
+        ended = self._ended - self._short.keys()
+        if ended:
+            async with self._database.write() as conn:
+                await books.end_recalls(conn, ended)
+            self._ended -= ended
         async with self._database.read() as conn:
             self.contested = frozenset(await books.recalled(conn))
         wanted = [account_id for account_id in self.contested if account_id not in self._short]
@@ -151,6 +162,11 @@ class Supply:
         async with self._flusher.lock:
             await self._be_known()
             await self._clear_doubts()
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     def _demand(self, account_id: int) -> _Demand:
         demand = self._demands.get(account_id)
