@@ -6,7 +6,8 @@ its own: `response.output_item.added`, its deltas, `response.output_item.done`.
 For a channel that speaks it too: `peek` and `references` look at a request, `patch` changes it, `meter.Meter` reads the
 answer as it passes. Otherwise `request` and `response` translate whole bodies, `stream` reads events, `events` tells
 them with the items of `growing`. `items` and `parts` are the two directions between items and canonical parts;
-`content`, `tools`, `native_tools`, `knobs` and `usage` the vocabularies; `wire` is where JSON is untyped.
+`content`, `tools`, `native_tools`, `knobs` and `usage` the vocabularies; `losses` what a request cannot say; `wire` is
+where JSON is untyped.
 """
 
 from headgate.canonical.codec import Codec

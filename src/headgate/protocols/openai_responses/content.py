@@ -191,7 +191,7 @@ def _encode_text(part: Text, dropped: list[str]) -> Object:
 def _drop_cache(hint: CacheHint | None, dropped: list[str]) -> None:
     """Prompts are cached without being asked; only the newest models know explicit marks."""
     if hint is not None:
-        dropped.append("cache_control")
+        dropped.append("cache")
 
 
 def _encode_file(part: File, dropped: list[str], *, own_files: bool) -> Object:

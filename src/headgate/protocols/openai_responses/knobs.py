@@ -30,8 +30,8 @@ _ABSENT = (
     ("presence_penalty", "presence_penalty"),
     ("logit_bias", "logit_bias"),
     ("prediction", "prediction"),
-    ("image", "image"),
-    ("cache", "cache_control"),
+    ("image", "image_output"),
+    ("cache", "cache"),
 )
 
 

@@ -8,6 +8,7 @@ upstreams issued; what is left out is named in `dropped`.
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.canonical.custom_tools import unwrap
 from headgate.canonical.parts import (
@@ -75,6 +76,8 @@ def encode_parts(
     calls = {part.id for part in parts if isinstance(part, ServerToolCall)}
     for part in parts:
         said = _as_said(part)
+        if said is not None and voice.stem is None:
+            said = _cited(said, dropped)
         if said is not None:
             fields = own_object(said.provider_data, "item")
             if contents is None or fields is not None:
@@ -101,6 +104,16 @@ def _as_said(part: Part) -> Text | Refusal | None:
             return Text(text=part.transcript)
         case _:
             return None
+
+
+def _cited(said: Text | Refusal, dropped: list[str]) -> Text | Refusal:
+    """A text with the sources that this API knows: addresses, and files of its own."""
+    if isinstance(said, Refusal) or not said.citations:
+        return said
+    known = tuple(one for one in said.citations if one.url is not None or own(one.provider_data))
+    if len(known) < len(said.citations):
+        dropped.append("citations.foreign")
+    return replace(said, citations=known)
 
 
 def encode_said(part: Text | Refusal, logprobs: list[Json]) -> Object:
@@ -314,7 +327,7 @@ def output_item(part: ToolResult, voice: Voice, dropped: list[str]) -> Object:
     kind = "custom_tool_call_output" if part.custom else "function_call_output"
     extra = own_object(part.provider_data, "item") or {}
     if part.cache is not None:
-        dropped.append("cache_control")
+        dropped.append("cache")
     content = [encode_input(one, dropped, own_files=voice.own) for one in part.content]
     if part.is_error:
         content = _told_as_error(content)

@@ -190,9 +190,12 @@ def _encode_search(tool: WebSearch, quirks: Quirks, dropped: list[str]) -> Objec
         wire["search_context_size"] = tool.context
     if tool.user_location:
         wire["user_location"] = {"type": "approximate", **_location(tool.user_location)}
-    for name in ("blocked_domains", "max_uses", "from_date", "to_date"):
-        if getattr(tool, name):
-            dropped.append(f"web_search.{name}")
+    if tool.blocked_domains:
+        dropped.append("web_search.domains")
+    if tool.max_uses is not None:
+        dropped.append("web_search.max_uses")
+    if tool.from_date or tool.to_date:
+        dropped.append("web_search.dates")
     return wire
 
 

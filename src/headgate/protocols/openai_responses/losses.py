@@ -1,0 +1,61 @@
+"""What a request for a Responses upstream cannot say, as data."""
+
+from typing import Literal
+
+Fate = Literal["carried", "dropped", "refused"]
+
+FATES: dict[str, Fate] = {
+    "system": "carried",
+    "text": "carried",
+    "image": "carried",
+    "image.detail": "carried",
+    "file": "carried",
+    "audio": "refused",
+    "video": "refused",
+    "tool_call": "carried",
+    "tool_result": "carried",
+    "tool_result.image": "carried",
+    "tool_result.is_error": "carried",
+    "reasoning": "carried",
+    "reasoning.foreign": "dropped",
+    "citations.foreign": "dropped",
+    "server_tools.foreign": "dropped",
+    "messages.name": "dropped",
+    "tools": "carried",
+    "tools.grammar": "carried",
+    "tools.strict": "carried",
+    "tool_choice": "carried",
+    "parallel_tool_calls": "carried",
+    "web_search": "carried",
+    "web_search.dates": "dropped",
+    "web_search.domains": "dropped",
+    "web_search.max_uses": "dropped",
+    "max_output_tokens": "carried",
+    "temperature": "carried",
+    "top_p": "carried",
+    "top_k": "dropped",
+    "stop": "dropped",
+    "response_format": "carried",
+    "cache": "dropped",
+    "service_tier": "carried",
+    "user": "carried",
+    "safety_identifier": "carried",
+    "metadata": "carried",
+    "n": "refused",
+    "modalities": "dropped",
+    "audio_output": "refused",
+    "image_output": "dropped",
+    "frequency_penalty": "dropped",
+    "presence_penalty": "dropped",
+    "logit_bias": "dropped",
+    "seed": "dropped",
+    "logprobs": "carried",
+    "top_logprobs": "carried",
+    "verbosity": "carried",
+    "prediction": "dropped",
+    "store": "dropped",
+    "prompt_cache_key": "carried",
+}
+"""For a request of another protocol. `carried` may still be dropped where a model refuses it (`Quirks`) or a value is out
+of the API's range; an unknown member is dropped by its own name. A failed tool is said in words; `reasoning.foreign`
+is a thought that no upstream of this protocol has sealed."""
