@@ -5,9 +5,8 @@ Estimates lean to the high side: they only decide how much is held, never what i
 
 from msgspec import Struct
 
-from headgate.billing.pricing import Price, charge
+from headgate.billing.pricing import Price, quote
 from headgate.canonical.codec import Peek
-from headgate.canonical.usage import Usage
 
 BYTES_PER_TOKEN = 3
 """English runs at about four bytes a token, Chinese at about three, code between."""
@@ -51,7 +50,7 @@ def bound(asked: Peek, price: Price, multiplier_ppm: int, model_limit: int | Non
     most = asked.max_output_tokens or model_limit or UNKNOWN_MODEL_OUTPUT_TOKENS
     tokens = (min(most, FIRST_SLICE_TOKENS) if asked.stream else most) * asked.n
     return Bound(
-        amount_nano=charge(price, Usage(input=input_tokens, output=tokens, calls=1), multiplier_ppm),
+        amount_nano=quote(price, input_tokens, tokens, multiplier_ppm),
         input_tokens=input_tokens,
         output_tokens=tokens,
     )
@@ -60,13 +59,13 @@ def bound(asked: Peek, price: Price, multiplier_ppm: int, model_limit: int | Non
 def minimum(bounds: Bound, price: Price, multiplier_ppm: int, n: int) -> int:
     """The least that must be held for the call to be worth making, where the whole bound cannot be had."""
     tokens = min(bounds.output_tokens, LEAST_OUTPUT_TOKENS * n)
-    return charge(price, Usage(input=bounds.input_tokens, output=tokens, calls=1), multiplier_ppm)
+    return quote(price, bounds.input_tokens, tokens, multiplier_ppm)
 
 
 def affordable_output(bounds: Bound, held_nano: int, price: Price, multiplier_ppm: int, n: int) -> int | None:
     """The output limit per answer to send upstream when less than the bound is held; None when all of it is."""
     if held_nano >= bounds.amount_nano:
         return None
-    input_nano = charge(price, Usage(input=bounds.input_tokens, calls=1), multiplier_ppm)
+    input_nano = quote(price, bounds.input_tokens, 0, multiplier_ppm)
     room = max(0, held_nano - input_nano)
     return max(1, bounds.output_tokens * room // (bounds.amount_nano - input_nano) // n)

@@ -1,14 +1,12 @@
 """One call, once it is known who asks for what and that it can be paid: the value the later stages work from."""
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from headgate.access.caller import Caller
 from headgate.billing.pricing import Price
-from headgate.billing.receipt import Attempt, Ending, Receipt
+from headgate.billing.receipt import Receipt
 from headgate.canonical.codec import Codec, Peek
 from headgate.canonical.request import ReasoningControl
-from headgate.canonical.usage import Usage
 from headgate.channels.routes import Route
 from headgate.relay.asked import Asked
 from headgate.relay.bounds import Bound
@@ -43,21 +41,6 @@ class Call(Struct, frozen=True, kw_only=True):
     """How hard to think, where the model's name says so (`…-thinking`); the request is then re-encoded with it."""
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """How a call went, in what a receipt needs of it."""
-
-    ending: Ending
-    status: int
-    usage: Usage = Usage()
-    estimated: bool = False
-    charge_nano: int = 0
-    cost_nano: int = 0
-    route: Route | None = None
-    attempts: tuple[Attempt, ...] = ()
-    dropped: tuple[str, ...] = ()
-    first_byte_ms: int | None = None
-
-
 def blank_receipt(call_id: str, clocks: Clocks, asked: Asked, caller: Caller) -> Receipt:
     """The receipt of a call that was refused before anything else was known."""
     return Receipt(
@@ -71,26 +54,4 @@ def blank_receipt(call_id: str, clocks: Clocks, asked: Asked, caller: Caller) ->
         operation=asked.operation,
         ending="refused",
         status=0,
-    )
-
-
-def receipt(call: Call, outcome: Outcome, duration_ms: int) -> Receipt:
-    """The record of a finished call."""
-    route = outcome.route
-    return replace(
-        blank_receipt(call.id, call.clocks, call.asked, call.caller),
-        model=call.peek.model,
-        channel_id=route.channel.id if route else None,
-        upstream_model=route.upstream_model if route and route.upstream_model != call.peek.model else None,
-        ending=outcome.ending,
-        status=outcome.status,
-        usage=outcome.usage,
-        estimated=outcome.estimated,
-        charge_nano=outcome.charge_nano,
-        cost_nano=outcome.cost_nano,
-        stream=call.peek.stream,
-        duration_ms=duration_ms,
-        first_byte_ms=outcome.first_byte_ms,
-        attempts=outcome.attempts,
-        dropped=outcome.dropped,
     )

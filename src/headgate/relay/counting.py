@@ -9,7 +9,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-
 from headgate.canonical.codec import Delivered
 from headgate.canonical.parts import Audio, File, Image, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, Video
 from headgate.canonical.request import Request, Tool

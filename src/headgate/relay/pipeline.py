@@ -282,8 +282,8 @@ class Relay:
         return call.snapshot.way(route, self._credential(route), call.asked.protocol)
 
     def _usable(self, route: Route) -> bool:
-        usable = self._health.usable
-        return any(usable(credential_id, route.upstream_model) for credential_id, _ in route.channel.credentials)
+        usable, model = self._health.usable, route.upstream_model
+        return any([usable(credential_id, model) for credential_id, _ in route.channel.credentials])
 
     def _credential(self, route: Route) -> tuple[int, str]:
         """The channel's credentials take turns; those that are cooling down are passed over."""

@@ -17,7 +17,7 @@ from headgate.canonical.codec import Delivered
 from headgate.canonical.failure import Refused
 from headgate.canonical.usage import Usage
 from headgate.relay.bounds import estimate_input
-from headgate.relay.call import Call, Outcome, receipt
+from headgate.relay.call import Call
 from headgate.relay.counting import count_delivered, count_request
 from headgate.relay.snapshot import Way
 from headgate.store.database import StoreUnavailable
@@ -74,19 +74,11 @@ class Settling:
             )
         way = progress.way
         cost = call.snapshot.cost(way) if way is not None else None
-        outcome = Outcome(
-            ending=ending,
-            status=200,
-            usage=usage,
-            estimated=estimated,
-            charge_nano=charge(call.price, usage, call.multiplier_ppm),
-            cost_nano=charge(cost, usage) if cost is not None else 0,
-            route=way.route if way is not None else None,
-            attempts=progress.attempts,
-            dropped=progress.dropped,
-            first_byte_ms=progress.first_byte_ms,
-        )
-        return self._settle(call, progress.hold, outcome)
+        charge_nano = charge(call.price, usage, call.multiplier_ppm)
+        cost_nano = charge(cost, usage) if cost is not None else 0
+        record = self._record(call, progress, ending, 200)
+        record = replace(record, usage=usage, estimated=estimated, charge_nano=charge_nano, cost_nano=cost_nano)
+        return self._settle(call, progress.hold, record)
 
     def uncharged(self, call: Call, progress: Progress, ending: Ending, status: int) -> Receipt:
         """Settle a call that cost nothing.
@@ -94,14 +86,7 @@ class Settling:
         Raises:
             JournalFailed: as above.
         """
-        outcome = Outcome(
-            ending=ending,
-            status=status,
-            route=progress.way.route if progress.way is not None else None,
-            attempts=progress.attempts,
-            dropped=progress.dropped,
-        )
-        return self._settle(call, progress.hold, outcome)
+        return self._settle(call, progress.hold, self._record(call, progress, ending, status))
 
     def refused(self, record: Receipt, caller: Caller, status: int) -> None:
         """Keep the record of a call that was refused before any money was held."""
@@ -118,9 +103,31 @@ class Settling:
             final = self._ledger.settle(None, replace(record, duration_ms=max(0, duration_ms)))
             self._observe(final, caller)
 
-    def _settle(self, call: Call, hold: Hold, outcome: Outcome) -> Receipt:
-        duration_ms = int((monotonic() - call.clocks.began_s) * 1000)
-        final = self._ledger.settle(hold, receipt(call, outcome, duration_ms))
+    def _record(self, call: Call, progress: Progress, ending: Ending, status: int) -> Receipt:
+        caller, peek = call.caller, call.peek
+        route = progress.way.route if progress.way is not None else None
+        return Receipt(
+            id=call.id,
+            started_at=call.clocks.started_ms,
+            user_id=caller.user_id,
+            key_id=caller.key_id,
+            wallet_id=caller.wallet_id,
+            budget_id=caller.budget_id,
+            model=peek.model,
+            operation=call.asked.operation,
+            ending=ending,
+            status=status,
+            channel_id=route.channel.id if route is not None else None,
+            upstream_model=route.upstream_model if route is not None and route.upstream_model != peek.model else None,
+            stream=peek.stream,
+            duration_ms=int((monotonic() - call.clocks.began_s) * 1000),
+            first_byte_ms=progress.first_byte_ms,
+            attempts=progress.attempts,
+            dropped=progress.dropped,
+        )
+
+    def _settle(self, call: Call, hold: Hold, record: Receipt) -> Receipt:
+        final = self._ledger.settle(hold, record)
         self._observe(final, call.caller)
         return final
 

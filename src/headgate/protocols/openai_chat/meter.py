@@ -302,6 +302,8 @@ def _rare(delta: Delta) -> Iterator[str]:
 
 
 def _says_something(message: Delta) -> bool:
+    if isinstance(message.content, str) and message.content:
+        return True
     if message.audio is not None or message.images or message.tool_calls or message.function_call:
         return True
     if message.refusal or message.reasoning_content or message.reasoning:

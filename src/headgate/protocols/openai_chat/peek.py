@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from headgate.canonical.codec import Patch, Peek
 from headgate.canonical.failure import refuse
-from headgate.protocols.openai_chat.wire import UNREADABLE, present, read_members, refusal_of
+from headgate.protocols.openai_chat.wire import ABSENT, UNREADABLE, present, read_members, refusal_of
 
 MAX_N = 128
 
@@ -33,9 +33,9 @@ class MessageGlance(Struct):
     reasoning_content: Any = None
     reasoning: Any = None
     name: str | None = None
-    tool_calls: Raw = Raw()
-    function_call: Raw = Raw()
-    reasoning_details: Raw = Raw()
+    tool_calls: Raw = ABSENT
+    function_call: Raw = ABSENT
+    reasoning_details: Raw = ABSENT
 
 
 class StreamOptionsGlance(Struct):
@@ -50,14 +50,14 @@ class Glance(Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
-    tools: Raw = Raw()
-    functions: Raw = Raw()
-    response_format: Raw = Raw()
-    prediction: Raw = Raw()
-    web_search_options: Raw = Raw()
-    search_parameters: Raw = Raw()
-    enable_search: Raw = Raw()
-    plugins: Raw = Raw()
+    tools: Raw = ABSENT
+    functions: Raw = ABSENT
+    response_format: Raw = ABSENT
+    prediction: Raw = ABSENT
+    web_search_options: Raw = ABSENT
+    search_parameters: Raw = ABSENT
+    enable_search: Raw = ABSENT
+    plugins: Raw = ABSENT
 
 
 class Kind(Struct):
@@ -126,20 +126,22 @@ def _missing(body: bytes) -> Exception | None:
 def _limit(glance: Glance) -> int | None:
     """The caller's output limit. Of two the larger, since upstreams differ in which they obey; zero and less mean "no
     limit" to local servers (llama.cpp documents -1)."""
+    if glance.max_tokens is None and glance.max_completion_tokens is None:
+        return None
     limits = [limit for limit in (glance.max_tokens, glance.max_completion_tokens) if limit is not None and limit > 0]
     return max(limits, default=None)
 
 
 def _sizes(glance: Glance) -> tuple[int, int, int, int]:
     """Bytes of text, and how many images, audios and documents."""
-    text_bytes = _size(glance.tools) + _size(glance.functions) + _size(glance.response_format)
-    text_bytes += _size(glance.prediction)
-    images = audios = documents = 0
+    text_bytes = images = audios = documents = 0
+    for extra in (glance.tools, glance.functions, glance.response_format, glance.prediction):
+        if extra is not ABSENT:
+            text_bytes += _size(extra)
     for message in glance.messages:
-        thought = message.reasoning_content or message.reasoning
-        text_bytes += _size(message.tool_calls) + _size(message.function_call) + _utf8(message.name)
-        text_bytes += _utf8(thought) if isinstance(thought, str) and thought else _size(message.reasoning_details)
         content = message.content
+        if message != MessageGlance(message.role, content):
+            text_bytes += _beside_content(message)
         if isinstance(content, str):
             size, inline = _text(content)
             text_bytes, images = text_bytes + size, images + inline
@@ -154,6 +156,13 @@ def _sizes(glance: Glance) -> tuple[int, int, int, int]:
             audios += part.type in _AUDIOS
             documents += part.type in _DOCUMENTS
     return text_bytes, images, audios, documents
+
+
+def _beside_content(message: MessageGlance) -> int:
+    """Bytes of a message's thoughts, tool calls and name."""
+    thought = message.reasoning_content or message.reasoning
+    size = _size(message.tool_calls) + _size(message.function_call) + _utf8(message.name)
+    return size + (_utf8(thought) if isinstance(thought, str) and thought else _size(message.reasoning_details))
 
 
 def _text(text: str) -> tuple[int, int]:
@@ -182,9 +191,12 @@ def _searches(glance: Glance) -> bool:
     """Whether the upstream may search the web, in any of the ways callers ask for it: OpenAI `web_search_options`, xAI
     `search_parameters`, Qwen `enable_search`, OpenRouter's plugin, `:online` and server tool, Zhipu's and Moonshot's
     tools."""
-    if present(glance.web_search_options) or glance.enable_search == Raw(b"true"):
-        return True
     if glance.model.endswith(":online"):
+        return True
+    asks = (glance.web_search_options, glance.enable_search, glance.search_parameters, glance.plugins, glance.tools)
+    if all(ask is ABSENT for ask in asks):
+        return False
+    if present(glance.web_search_options) or glance.enable_search == Raw(b"true"):
         return True
     try:
         if present(glance.search_parameters) and _read_kind(glance.search_parameters).mode != "off":

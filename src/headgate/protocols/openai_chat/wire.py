@@ -22,6 +22,8 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 _PATH = re.compile(r"\s*- at `\$?\.?(?P<path>[^`]*)`$")
 _NULL = Raw(b"null")
+ABSENT = Raw()
+"""What a member that was not there is read as."""
 
 
 class Function(Struct, gc=False):
@@ -98,7 +100,7 @@ class Chunk(Struct):
 class LooseChunk(Struct):
     """A chunk whose insides are not what they should be: still metered, still passed on."""
 
-    choices: Raw = Raw()
+    choices: Raw = ABSENT
     usage: Any = None
     error: Any = None
 
@@ -110,8 +112,8 @@ read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def present(raw: Raw) -> bool:
-    """Whether a member was there and not null."""
-    return bool(memoryview(raw)) and raw != _NULL
+    """Whether a member was there and not null. One that was not there is the very object `ABSENT`."""
+    return raw is not ABSENT and raw != _NULL
 
 
 def refusal_of(error: Exception) -> Refused:
