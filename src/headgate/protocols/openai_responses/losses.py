@@ -57,5 +57,5 @@ FATES: dict[str, Fate] = {
     "prompt_cache_key": "carried",
 }
 """For a request of another protocol. `carried` may still be dropped where a model refuses it (`Quirks`) or a value is
-out of the API's range; an unknown member is dropped by its own name. A failed tool is said in words; `reasoning.foreign`
-is a thought that no upstream of this protocol has sealed."""
+out of the API's range; an unknown member is dropped by its own name. A failed tool is said in words;
+`reasoning.foreign` is a thought that no upstream of this protocol has sealed."""
