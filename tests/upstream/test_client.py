@@ -12,11 +12,13 @@ from headgate.upstream import (
     Client,
     ConnectFailed,
     ConnectTimedOut,
+    Dialer,
     FirstByteTimedOut,
     IdleTimedOut,
     Timeouts,
     TooLarge,
 )
+from headgate.upstream.dial import Address, look_up
 
 HEAD = b"POST /v1/x HTTP/1.1\r\nhost: test\r\n"
 T = Timeouts(connect_s=5, first_byte_s=10, idle_s=10)
@@ -120,6 +122,31 @@ async def test_kept_connection_that_began_to_answer_is_not_retried(client: Clien
             await call(client, it.origin())
         assert caught.value.received
         assert len(it.requests) == 2
+
+
+async def test_body_in_pieces_is_never_sent_twice(client: Client) -> None:
+    """It is used up: the second sending would be an empty one."""
+    async with peer(reply(ok()), reply(then="reset"), reply(ok(b"never"))) as it:
+        await call(client, it.origin())
+        with pytest.raises(Broken) as caught:
+            await client.send(it.origin(), HEAD, pieces(b"abc"), T)
+        assert not caught.value.received
+        assert [body for _, _, body in it.requests] == [b"{}", b"abc"]
+
+
+async def test_stale_retry_outlives_the_sweep_of_its_pool() -> None:
+    """A pool that was empty for a moment is not lost sight of: the new connection is known and closed with the rest."""
+    client = Client(sweep_s=0)  # sweeps at every turn of the loop
+    async with peer(reply(ok()), reply(then="reset"), HANG) as it:
+        await call(client, it.origin())
+        task = asyncio.create_task(call(client, it.origin()))
+        while len(it.requests) < 3:
+            await asyncio.sleep(0.001)
+        assert client.stats().open == 1
+        await client.close()
+        with pytest.raises(Broken):
+            await task
+        await it.all_lost()
 
 
 async def test_connection_the_peer_closes_while_idle_is_forgotten(client: Client) -> None:
@@ -359,6 +386,27 @@ async def test_closed_client_fails_what_is_under_way() -> None:
             await task
         with pytest.raises(Broken):
             await call(client, it.origin())
+        await it.all_lost()
+
+
+async def test_connection_made_after_the_client_closed_is_closed() -> None:
+    """A dial under way does not outlive the client."""
+    gate = asyncio.Event()
+
+    async def slow(host: str, port: int) -> list[Address]:
+        await gate.wait()
+        return await look_up(host, port)
+
+    client = Client(dialer=Dialer(resolver=slow))
+    async with peer() as it:
+        task = asyncio.create_task(call(client, it.origin()))
+        await asyncio.sleep(0)
+        await client.close()
+        gate.set()
+        with pytest.raises(Broken):
+            await task
+        while it.opened == 0:
+            await asyncio.sleep(0.001)
         await it.all_lost()
 
 

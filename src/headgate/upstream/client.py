@@ -66,9 +66,7 @@ class Client:
         unless its `length` is given. A request that finds a kept connection dead before any byte of the answer is sent
         once more over a new one, if its body is bytes. Raises UpstreamError, and what iterating over the body raises.
         """
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._add_pool(origin)
+        pool = self._pools.get(origin) or self._add_pool(origin)
         loop = asyncio.get_running_loop()
         if origin.proxy is not None:
             head = self._dialer.head_for(origin, head)
@@ -85,6 +83,7 @@ class Client:
             raise
         except Stale:
             self._stale_retries += 1
+        pool = self._pools.get(origin) or self._add_pool(origin)  # the sweep may have dropped the empty one
         connection = await self._open(loop, pool, origin, timeouts, fresh=True)
         waiter = connection.ask(loop, head, body, timeouts, length)
         try:
@@ -160,8 +159,11 @@ class Client:
             connection = await self._dialer.dial(loop, origin, lambda: Connection(pool))
         finally:
             pool.dialed(connection)
+        if self._closed:
+            connection.abort()
+            raise Broken("The client is closed.")
         self._opened += 1
-        if self._timer is None and not self._closed:
+        if self._timer is None:
             self._timer = loop.call_later(self._sweep_s, self._sweep, loop)
         return connection
 

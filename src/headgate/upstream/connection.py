@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         "_owner",
         "_parser",
         "_quiet",
+        "_repeatable",
         "_reused",
         "_spent",
         "_touched",
@@ -75,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._feeder: asyncio.Task[None] | None = None
         self._blocked: asyncio.Future[None] | None = None  # set while the socket takes no more
         self._reused = False
+        self._repeatable = False  # the request can be sent again
         self._quiet = 0
         self._answered = False  # the answer's last byte has been parsed
         self._spent = False  # can take no other request
@@ -110,6 +112,7 @@ class Connection(asyncio.Protocol):
         """Sends a request; the future gives its answer once the head is there, or raises Stale or UpstreamError."""
         waiter: asyncio.Future[Answer] = loop.create_future()
         self._waiter = waiter
+        self._repeatable = isinstance(body, bytes)
         self._quiet = 0
         self._answered = False
         self._allowance = timeouts.first_byte_s
@@ -321,7 +324,7 @@ class Connection(asyncio.Protocol):
         answer, self._answer = self._answer, None
         self.abort()
         if waiter is not None and not waiter.done():
-            stale = self._reused and self._quiet == 0 and self._feeder is None and isinstance(failure, Broken)
+            stale = self._reused and self._repeatable and self._quiet == 0 and isinstance(failure, Broken)
             waiter.set_exception(Stale() if stale else failure)
         if answer is not None:
             answer.fail(failure)
