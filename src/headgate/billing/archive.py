@@ -99,7 +99,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """Which receipts to list; None asks for all. Times are of the call's start: from `since_ms`, before `until_ms`."""
+    """Which receipts to list; None asks for all. Times are of the call's start: from `since_ms`, before `until_ms`; but
+    `ended_since_ms` is of its end."""
 
     user_id: int | None = None
     key_id: int | None = None
@@ -107,6 +108,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     ending: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+    ended_since_ms: int | None = None
 
 
 async def known(conn: AsyncConnection, database: Database, ids: Iterable[str]) -> set[str]:
@@ -241,6 +243,8 @@ def _matching(which: Filter) -> Select[Any]:
         query = query.where(receipts.c.started_at >= which.since_ms)
     if which.until_ms is not None:
         query = query.where(receipts.c.started_at < which.until_ms)
+    if which.ended_since_ms is not None:
+        query = query.where(receipts.c.started_at + receipts.c.duration_ms >= which.ended_since_ms)
     return query
 
 

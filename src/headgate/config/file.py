@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,6 +82,12 @@ class ConfigFile(Struct, frozen=True, kw_only=True):
 
 # The file's sections of settings: field, setting, and how it is read.
 _SETTINGS: dict[str, dict[str, tuple[str, Callable[[Value], object]]]] = {
+    "server": {
+        "host": ("host", Value.text),
+        "port": ("port", lambda value: value.integer(0, 65_535)),
+        "workers": ("workers", lambda value: value.integer(1, 256)),
+        "data": ("data", Value.text),
+    },
     "limits": {
         "max_header_bytes": ("max_header_bytes", lambda value: value.integer(1024)),
         "max_body_bytes": ("max_body_bytes", lambda value: value.integer(1024)),
@@ -90,7 +97,9 @@ _SETTINGS: dict[str, dict[str, tuple[str, Callable[[Value], object]]]] = {
     },
     "receipts": {"retention_days": ("receipts_retention_days", lambda value: value.integer(1))},
     "journal": {"fsync": ("journal_fsync", Value.boolean)},
+    "fetch": {"allow": ("fetch_allow", lambda value: tuple(map(_network, value.items())))},
     "log": {
+        "calls": ("call_log", Value.boolean),
         "format": ("log_format", lambda value: value.one_of(("console", "json"))),
         "level": ("log_level", lambda value: value.one_of(("debug", "info", "warning", "error"))),
     },
@@ -140,6 +149,29 @@ def parse_config(text: str, path: str, *, environ: Mapping[str, str], check_pric
         keys=_keys(sections.get("keys"), known, environ),
         settings=_settings(sections),
     )
+
+
+def read_text(path: Path) -> str:
+    """The file's text.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("the file is not UTF-8 text", str(path)) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {(error.strerror or str(error)).lower()}", str(path)) from None
+
+
+def parse_settings(text: str, path: str) -> dict[str, object]:
+    """Only the settings that the file gives; its other sections are not looked into.
+
+    Raises:
+        ConfigError: as `parse_config`.
+    """
+    return _settings(read_document(text, path).fields(_SECTIONS))
 
 
 def _site(section: Value | None) -> dict[str, str]:
@@ -349,4 +381,6 @@ __all__ = [
     "PriceEntry",
     "UserEntry",
     "parse_config",
+    "parse_settings",
+    "read_text",
 ]

@@ -1,0 +1,13 @@
+"""`headgate version`."""
+
+import typer
+
+from headgate import __version__
+
+app = typer.Typer()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"headgate {__version__}")
