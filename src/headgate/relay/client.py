@@ -16,10 +16,9 @@ class Client(Interface):
         query: the raw query string.
         headers: in order, names in lower case.
         address: the peer's address, as text.
-        gone: the peer has closed the connection; nothing more can be sent.
+        gone: the peer has closed the connection; nothing more can be sent. Whoever serves the call is cancelled then.
         on_flow: set by the pipeline while it streams: called with True when the peer no longer keeps up and with False
             when it does again.
-        on_gone: set by the pipeline: called once when the peer closes the connection.
     """
 
     @property
@@ -34,7 +33,6 @@ class Client(Interface):
     def gone(self) -> bool: ...
 
     on_flow: Callable[[bool], None] | None
-    on_gone: Callable[[], object] | None
 
     def body(self) -> bytes:
         """The whole request body, content-decoded.

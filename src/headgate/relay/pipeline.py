@@ -102,11 +102,11 @@ class Relay:
         self._turn = 0
 
     async def serve(self, client: Client, asked: Asked) -> None:
-        """Take one call from its request to settled. Never raises, but for a shutdown's cancellation."""
+        """Take one call from its request to settled. Cancelled when the client leaves or the gateway shuts down; raises
+        nothing else."""
         clocks = Clocks(int(time() * 1000), monotonic())
         call_id = self._ids.next(clocks.started_ms)
         client.named(call_id)
-        client.on_gone = asyncio.current_task().cancel  # type: ignore[union-attr]
         self.running += 1
         try:
             caller = await self._admit(client, clocks.started_ms)
@@ -118,7 +118,6 @@ class Relay:
                 raise
         finally:
             self.running -= 1
-            client.on_gone = None
 
     async def _serve(self, client: Client, asked: Asked, caller: Caller, record: Receipt, clocks: Clocks) -> None:
         """The call of a known caller: whatever happens to it leaves a receipt."""
@@ -283,7 +282,7 @@ class Relay:
 
     def _usable(self, route: Route) -> bool:
         usable, model = self._health.usable, route.upstream_model
-        return any([usable(credential_id, model) for credential_id, _ in route.channel.credentials])
+        return any(usable(credential_id, model) for credential_id, _ in route.channel.credentials)
 
     def _credential(self, route: Route) -> tuple[int, str]:
         """The channel's credentials take turns; those that are cooling down are passed over."""

@@ -4,6 +4,7 @@ An exchange gathers the request's body, is handed to the pipeline when the body 
 knows nothing of what is asked; the connection (`lane.py`) owns the order of exchanges.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol as Interface
@@ -46,10 +47,10 @@ class Exchange:
         "keep_alive",
         "limit",
         "on_flow",
-        "on_gone",
         "path",
         "query",
         "response_complete",
+        "task",
         "version",
     )
 
@@ -82,7 +83,7 @@ class Exchange:
         self.begun = False
         self.response_complete = False
         self.gone = False
-        self.on_gone: Callable[[], object] | None = None
+        self.task: asyncio.Task[None] | None = None
         self.on_flow: Callable[[bool], None] | None = None
 
     # --- the request ---
@@ -104,10 +105,10 @@ class Exchange:
         return data
 
     def leave(self) -> None:
-        """The peer is gone: tell whoever is working on the answer."""
+        """The peer is gone: stop whoever is working on the answer."""
         self.gone = True
-        if self.on_gone is not None and not self.response_complete:
-            self.on_gone()
+        if self.task is not None and not self.response_complete:
+            self.task.cancel()
 
     # --- the answer ---
 

@@ -297,7 +297,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._start(cycle)
 
     def _start(self, exchange: Exchange) -> None:
-        task = self.loop.create_task(self.lane.serve(exchange, exchange.asked))
+        task = exchange.task = self.loop.create_task(self.lane.serve(exchange, exchange.asked))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 

@@ -50,6 +50,7 @@ class Client:
         self._timer: asyncio.TimerHandle | None = None
         self._opened = self._reused = self._stale_retries = 0
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def send(
         self,
@@ -67,9 +68,12 @@ class Client:
         once more over a new one, if its body is bytes. Raises UpstreamError, and what iterating over the body raises.
         """
         pool = self._pools.get(origin) or self._add_pool(origin)
-        loop = asyncio.get_running_loop()
         if origin.proxy is not None:
             head = self._dialer.head_for(origin, head)
+        loop = self._loop
+        if loop is None:
+            # Asked for once: in CPython 3.11 every question is a system call (getpid).
+            loop = self._loop = asyncio.get_running_loop()
         connection = pool.take()
         if connection is None:
             connection = await self._open(loop, pool, origin, timeouts)
