@@ -17,6 +17,7 @@ import structlog
 from fastapi import FastAPI
 from msgspec.structs import replace
 
+from headgate import __version__
 from headgate.access.caller import NO_KEY, UNKNOWN_KEY, Caller, admit
 from headgate.access.credentials import presented_keys
 from headgate.access.directory import KeyDirectory, from_database
@@ -129,6 +130,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Close everything; what is settled reaches the books first, if they can be reached."""
+        log.info("worker_stopping", worker=self._ledger.worker_id)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -184,6 +186,7 @@ class Worker:
         )
         self.lane = LaneState(serve=self.relay.serve, refuse=self.relay.refuse, limits=limits)
         self._metrics = Metrics(self._gauges())
+        log.info("worker_started", worker=self._ledger.worker_id, version=__version__)
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._keep_house())]
 
     # --- configuration ---

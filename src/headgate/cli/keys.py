@@ -127,7 +127,7 @@ async def _revoke(named: str, user: str | None, data: DataOption, config: Config
                 raise Unable(f"there are {len(found)} keys '{named}'; give --user or one of these ids: {choices}")
     show_fields([("revoked", f"{key.name} of {key.user_name} ({key.hint})")])
     if key.source == "file":
-        typer.echo("headgate: the configuration file has this key: it is allowed again at the next start", err=True)
+        typer.echo("headgate: a configuration file that still has this key allows it again at the next start", err=True)
 
 
 def _network(text: str) -> Network:

@@ -1,5 +1,6 @@
 """`headgate serve`: bring the state in order, then hand over to uvicorn and its workers."""
 
+import logging
 import math
 import os
 import resource
@@ -205,6 +206,8 @@ def listen(settings: Settings, listener: socket.socket, banner: str) -> None:
         with suppress(KeyboardInterrupt):
             Gateway(config, banner).run(sockets=[listener])
     else:
+        # That a worker died and another took its place is worth a line.
+        logging.getLogger("uvicorn.error").setLevel(logging.INFO)
         Workers(config, [listener], banner).run()
 
 

@@ -8,6 +8,9 @@ import structlog
 
 LogFormat = Literal["console", "json"]
 
+# What these tell of an ordinary start and stop is only worth reading when something is being looked for.
+_TALKATIVE = ("alembic", "uvicorn.error")
+
 
 def set_up_logs(form: LogFormat, level: str) -> None:
     """Send structlog's and the standard library's records to stderr, one line each, in the wanted form.
@@ -40,6 +43,8 @@ def set_up_logs(form: LogFormat, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(level.upper() if level == "debug" else logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
