@@ -4,7 +4,7 @@ from fakes.google import answer, asking, events_of, frames_of, read, sse, writte
 from headgate.canonical.parts import Citation, SearchResult, ServerToolCall, ServerToolResult, Text
 from headgate.canonical.stream import Candidate, Response, assemble, disassemble
 from headgate.protocols.gemini_generate import CODEC
-from headgate.protocols.gemini_generate.grounding import is_grounding
+from headgate.protocols.gemini_generate.grounding import Grounding, is_grounding
 
 TEXT = "Grüße: 69°F heute. Mehr."
 SAID = "69°F heute."
@@ -121,3 +121,11 @@ def test_empty_and_malformed_grounding_says_nothing() -> None:
         response = read(answer({"text": TEXT}, groundingMetadata=metadata))
         assert response.candidates[0].parts == (Text(text=TEXT),)
     assert CODEC.encode_response(response, asking())
+
+
+def test_a_source_is_titled_by_whoever_knows_its_title() -> None:
+    """A search of OpenAI's names addresses; the citation that follows has the title."""
+    told = Grounding()
+    told.tool(ServerToolResult(call_id="s", name="web_search", results=(SearchResult(url="https://a.test"),)))
+    told.text("x", [Citation(url="https://a.test", title="A")])
+    assert told.metadata()["groundingMetadata"]["groundingChunks"] == [{"web": {"uri": "https://a.test", "title": "A"}}]

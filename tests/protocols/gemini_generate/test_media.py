@@ -7,7 +7,7 @@ import pytest
 from fakes.google import again, asking, decoded, encoded, said
 from headgate.canonical.failure import Refused
 from headgate.canonical.parts import Audio, File, Image, Part, Source, Video
-from headgate.protocols.gemini_generate.media import media_type_of, sniff, split_images, standard_base64
+from headgate.protocols.gemini_generate.media import encode_media, media_type_of, sniff, split_images, standard_base64
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\xfb\xff").decode()
 
@@ -97,3 +97,10 @@ def test_media_types_are_told_from_beginnings_and_endings() -> None:
     assert sniff("AAAA") is None
     assert media_type_of("https://a.com/b.JPG?x=1.pdf") == "image/jpeg"
     assert media_type_of("https://[bad") is None
+
+
+def test_speech_without_a_type_is_known_by_its_beginning() -> None:
+    """OpenAI's spoken answers name no type: a WAV file is no picture, and bare samples are what its streams hold."""
+    wav, samples = (encode_media(Audio(source=Source(data=data))) for data in ("UklGRiQAAABXQVZF", "AAAAAAAA"))
+    assert wav["inlineData"]["mimeType"] == "audio/wav"
+    assert samples["inlineData"]["mimeType"].startswith("audio/L16")

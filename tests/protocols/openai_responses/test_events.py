@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from openai.types.responses import Response as SdkResponse
 from openai.types.responses.response_stream_event import ResponseStreamEvent
 from pydantic import TypeAdapter
@@ -23,6 +24,7 @@ from headgate.canonical.parts import (
     Source,
     Text,
     ToolCall,
+    ToolResult,
 )
 from headgate.canonical.quirks import Target
 from headgate.canonical.request import Request
@@ -121,7 +123,7 @@ def test_the_request_is_echoed() -> None:
         ("stop", "completed", None),
         ("stop_sequence", "completed", None),
         ("tool_calls", "completed", None),
-        ("refusal", "completed", None),
+        ("refusal", "incomplete", "content_filter"),
         ("length", "incomplete", "max_output_tokens"),
         ("context_length", "incomplete", "max_output_tokens"),
         ("content_filter", "incomplete", "content_filter"),
@@ -402,3 +404,23 @@ def test_what_was_told_goes_back_to_an_upstream_of_this_protocol() -> None:
     assert [item["type"] for item in sent] == ["message", "function_call"]
     assert not any("id" in item for item in sent)
     assert encoded.dropped == ("reasoning.foreign", "server_tools.foreign")
+
+
+def test_a_signature_travels_in_the_id_of_its_call() -> None:
+    """A function call has no field for one, and Gemini wants it back; the call's result finds its call all the same."""
+    signed = ToolCall(id="c1", name="f", arguments="{}", signature=Signature("gemini_generate", "Sg=="))
+    (call,) = tell(answer(signed, finish="tool_calls"))[-1]["response"]["output"]
+    history = [call, {"type": "function_call_output", "call_id": call["call_id"], "output": "1"}]
+    assistant, tool = request(input=history).messages
+    (came,), (result,) = assistant.parts, tool.parts
+    assert isinstance(came, ToolCall)
+    assert (came.id, came.signature) == (signed.id, signed.signature)
+    assert isinstance(result, ToolResult)
+    assert result.call_id == "c1"
+
+
+def test_only_the_first_of_several_answers_is_told() -> None:
+    """An upstream that gives more than was asked for does not mix them."""
+    found = answer(Text(text="a"))
+    several = replace(found, candidates=(*found.candidates, replace(found.candidates[0], parts=(Text(text="b"),))))
+    assert tell(several)[-1]["response"]["output"] == tell(found)[-1]["response"]["output"]

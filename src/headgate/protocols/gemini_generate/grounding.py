@@ -7,6 +7,7 @@ the text rests on which chunks). Stretches are counted in bytes of UTF-8; ours i
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from headgate.canonical.parts import (
     Citation,
@@ -174,7 +175,11 @@ class Grounding:
         if key not in self._numbers:
             self._numbers[key] = len(self._chunks)
             self._chunks.append(SearchResult(url=url or "", title=title))
-        return self._numbers[key]
+        number = self._numbers[key]
+        if title and not self._chunks[number].title:
+            # A search that named its finds by address alone; the citation knows more.
+            self._chunks[number] = replace(self._chunks[number], title=title)
+        return number
 
     def metadata(self) -> dict[str, Json]:
         """The candidate's fields that tell it; empty where there is nothing to tell."""

@@ -19,6 +19,13 @@ _BEGINNINGS = (
     ("UklGR", "image/webp"),
     ("JVBERi", "application/pdf"),
 )
+_SPOKEN = (
+    ("UklGR", "audio/wav"),
+    ("SUQz", "audio/mpeg"),
+    ("//", "audio/mpeg"),
+    ("ZkxhQ", "audio/flac"),
+    ("T2dnU", "audio/ogg"),
+)
 _ENDINGS = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -107,7 +114,9 @@ def encode_media(part: Media) -> dict[str, Json]:
         return {"inlineData": _blob(part.source.media_type or "text/plain", written, name), **extra}
     source = part.source
     if source.data is not None:
-        kind = source.media_type or sniff(source.data) or ("application/pdf" if isinstance(part, File) else None)
+        kind = source.media_type or (_spoken(source.data) if isinstance(part, Audio) else sniff(source.data))
+        if kind is None and isinstance(part, File):
+            kind = "application/pdf"
         if kind is None:
             raise refuse("The media type of an inline part is missing.")
         return {"inlineData": _blob(kind, source.data, name), **extra}
@@ -158,6 +167,11 @@ def standard_base64(data: str, where: str) -> str:
 def sniff(data: str) -> str | None:
     """The media type that base64 data begins like."""
     return next((kind for beginning, kind in _BEGINNINGS if data.startswith(beginning)), None)
+
+
+def _spoken(data: str) -> str:
+    """The media type of speech that names none: OpenAI's answers do not, and its streams are bare samples."""
+    return next((kind for beginning, kind in _SPOKEN if data.startswith(beginning)), "audio/L16;codec=pcm;rate=24000")
 
 
 def media_type_of(address: str) -> str | None:

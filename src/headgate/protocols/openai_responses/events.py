@@ -77,6 +77,8 @@ class StreamEncoder:
         for event in events:
             if self._over:
                 break
+            if isinstance(event, PartStarted | Finished) and event.candidate:
+                continue  # Nobody can ask for several answers here; the first is told, as in a whole answer.
             if not self._response and not isinstance(event, Started):
                 written.append(self._start(Started(id="", model="")))
             written.append(self._tell(event))

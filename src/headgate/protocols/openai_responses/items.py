@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from headgate.canonical.call_ids import read_id
 from headgate.canonical.parts import (
     Image,
     Json,
@@ -148,9 +149,11 @@ def decode_call(item: Object, where: str = "") -> ToolCall:
     if extra.get("status") in ("completed", "in_progress"):
         del extra["status"]
     name, space = need_str(item, "name", where), take_str(item, "namespace", where)
+    call_id, signature = read_id(need_str(item, "call_id", where))
     return ToolCall(
-        id=need_str(item, "call_id", where),
+        id=call_id,
         name=flat_name(name, space),
+        signature=signature,
         custom=item.get("type") == "custom_tool_call",
         provider_data=bag(item=extra or None, name=name if space else None, namespace=space),
     )
@@ -158,8 +161,10 @@ def decode_call(item: Object, where: str = "") -> ToolCall:
 
 def _decode_native(item: Object, where: str) -> ToolCall:
     native = BY_CALL[str(item["type"])]
+    call_id, signature = read_id(need_str(item, "call_id", where))
     return ToolCall(
-        id=need_str(item, "call_id", where),
+        id=call_id,
+        signature=signature,
         name=native.type,
         arguments=read_arguments(native, item),
         provider_data=bag(whole=item),
@@ -175,7 +180,8 @@ def decode_output(item: Object, where: str) -> ToolResult:
     kind = str(item["type"])
     native = BY_OUTPUT.get(kind)
     # Only the local shell's output names the call in `id` (openai.types.responses, LocalShellCallOutput).
-    call_id = take_str(item, "call_id", where) or need_str(item, "id" if native else "call_id", where)
+    named = take_str(item, "call_id", where) or need_str(item, "id" if native else "call_id", where)
+    call_id, _ = read_id(named)
     if native is not None:
         output = item.get("output")
         said = output if isinstance(output, str) else write_json(output) if output is not None else ""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.canonical.call_ids import wrap
 from headgate.canonical.custom_tools import unwrap
 from headgate.canonical.parts import (
     Audio,
@@ -209,7 +210,7 @@ def call_item(part: ToolCall, voice: Voice, number: int) -> Object:
         return whole if voice.stem is not None else given(whole)
     native = native_of(part, voice)
     if native is not None:
-        item = write_item(native, part.arguments, part.id)
+        item = write_item(native, part.arguments, _call_id(part, voice))
         if item is not None:
             return item if voice.stem is None else {"id": voice.id(native.id_prefix, number), **item}
     if is_custom(part, voice):
@@ -223,13 +224,18 @@ def call_head(part: ToolCall, voice: Voice, number: int) -> Object:
     extra = own_object(part.provider_data, "item") or {}
     item: Object = {
         "type": "custom_tool_call" if custom else "function_call",
-        "call_id": part.id,
+        "call_id": _call_id(part, voice),
         **_named(part, voice),
     }
     if voice.stem is not None:
         first: Object = {"id": voice.id("ctc" if custom else "fc", number)}
         return {**first, **item, **({} if custom else {"status": "completed"}), **extra}
     return {**item, **given(extra)} if voice.own else item
+
+
+def _call_id(part: ToolCall, voice: Voice) -> str:
+    """The call's id; towards a caller with the signature that another vendor wants back with the call."""
+    return wrap(part.id, part.signature) if voice.stem is not None and part.signature is not None else part.id
 
 
 def _named(part: ToolCall, voice: Voice) -> Object:

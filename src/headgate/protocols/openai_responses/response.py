@@ -150,10 +150,19 @@ def ending(finish: FinishReason, items: Sequence[Object]) -> dict[str, object]:
         error = {"code": "server_error", "message": "the upstream broke off its answer"}
         return {"status": "failed", "error": error, "output": items}
     reason = _REASONS.get(finish)
+    if finish == "refusal" and not _says_refusal(items):
+        # Another vendor's model that was stopped without words of its own.
+        reason = "content_filter"
     if reason is None:
         return {"status": "completed", "output": items}
     unfinished = [*items[:-1], _cut_off(items[-1])] if items else []
     return {"status": "incomplete", "incomplete_details": {"reason": reason}, "output": unfinished}
+
+
+def _says_refusal(items: Sequence[Object]) -> bool:
+    contents = [item.get("content") for item in items if item.get("type") == "message"]
+    said = [part for content in contents if isinstance(content, list) for part in content]
+    return any(isinstance(part, dict) and part.get("type") == "refusal" for part in said)
 
 
 def _cut_off(item: Object) -> Object:
