@@ -28,6 +28,7 @@ from headgate.billing.ledger import Ledger, LedgerSettings
 from headgate.billing.pricebook import PriceBook
 from headgate.billing.prices import stored_prices
 from headgate.billing.receipt import Receipt
+from headgate.billing.retention import remove_old_receipts
 from headgate.canonical.failure import Refused
 from headgate.channels.channel import Channel
 from headgate.channels.health import HealthBook
@@ -37,6 +38,7 @@ from headgate.observe.logs import set_up_logs
 from headgate.observe.metrics import Gauge, Measured, Metrics
 from headgate.providers.registry import PROVIDERS
 from headgate.relay.pipeline import Parts, Relay
+from headgate.relay.signing import Signers
 from headgate.relay.snapshot import Snapshot
 from headgate.sandbox.server import running_sandbox
 from headgate.server import asgi
@@ -44,7 +46,7 @@ from headgate.server.account import Account, Standing
 from headgate.server.asgi import Readiness, create_asgi
 from headgate.server.lane import LaneState, Limits
 from headgate.settings import Settings
-from headgate.store.changes import changes_since, newest_change
+from headgate.store.changes import changes_since, drop_changes, newest_change
 from headgate.store.database import Database, StoreUnavailable
 from headgate.store.secrets import Sealer, master_key
 from headgate.upstream.client import Client
@@ -56,8 +58,7 @@ SANDBOX = "sandbox"
 WATCH_S = 0.5
 """How often a worker asks what has changed in the configuration."""
 HOUSEKEEPING_S = 3600.0
-RETENTION_BATCH = 1000
-DAY_MS = 86_400_000
+CHANGES_KEPT_MS = 86_400_000
 
 
 def create_app() -> FastAPI:
@@ -94,6 +95,7 @@ class Worker:
         self._sealer = sealer
         self._stack = stack
         self._providers = dict(PROVIDERS)
+        self._signers = Signers()
         self._seen = 0
         self._refusals = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -135,6 +137,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ledger.stop()
+        self._signers.close()
         await self._upstream.close()
         await self._fetcher.close()
         self._log.flush()
@@ -203,6 +206,7 @@ class Worker:
             prices=prices,
             multipliers_ppm={group.name: group.multiplier_ppm for group in groups},
             providers=self._providers,
+            signers=self._signers,
         )
 
     async def _start_sandbox(self) -> None:
@@ -210,7 +214,7 @@ class Worker:
         if self._providers[SANDBOX].base_url:
             return
         url = await self._stack.enter_async_context(running_sandbox(port=0))
-        self._providers[SANDBOX] = replace(self._providers[SANDBOX], base_url=f"{url}/v1")
+        self._providers[SANDBOX] = replace(self._providers[SANDBOX], base_url=url)
         log.info("sandbox_started", address=url)
 
     async def _watch(self) -> None:
@@ -245,17 +249,15 @@ class Worker:
             self._seen = changes[-1].id
 
     async def _keep_house(self) -> None:
-        """Delete receipts that are older than the operator wants to keep, a few at a time."""
+        """Delete receipts that are older than the operator wants to keep, and changes that every worker has seen."""
         days = self._settings.receipts_retention_days
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             try:
-                while days:
-                    async with self._database.write() as conn:
-                        gone = await archive.remove_before(conn, now_ms() - days * DAY_MS, RETENTION_BATCH)
-                    if gone < RETENTION_BATCH:
-                        break
-                    await asyncio.sleep(0.05)
+                if days:
+                    await remove_old_receipts(self._database, now_ms=now_ms(), days=days)
+                async with self._database.write() as conn:
+                    await drop_changes(conn, now_ms() - CHANGES_KEPT_MS)
             except StoreUnavailable as error:
                 log.warning("housekeeping_put_off", error=str(error))
 

@@ -36,6 +36,7 @@ from headgate.relay.asked import Asked
 from headgate.relay.bounds import affordable_output, bound, minimum
 from headgate.relay.call import Call, Clocks, blank_receipt
 from headgate.relay.client import Client
+from headgate.relay.clouds import finish, unwrapped
 from headgate.relay.codecs import CODECS
 from headgate.relay.counting import count_request
 from headgate.relay.ids import CallIds
@@ -43,6 +44,7 @@ from headgate.relay.inlining import inline_media
 from headgate.relay.outbound import with_forwarded
 from headgate.relay.settling import Progress, Settling
 from headgate.relay.snapshot import Snapshot, Way
+from headgate.relay.unsigned import Unsigned
 from headgate.relay.verdict import Verdict, of_error_answer, of_upstream_error
 from headgate.store.database import StoreUnavailable
 from headgate.upstream.answer import Answer
@@ -278,7 +280,7 @@ class Relay:
         route = choose(call.routes, tried=tried, healthy=self._usable, draw=random)
         if route is None:
             return None
-        return call.snapshot.way(route, self._credential(route), call.asked.protocol)
+        return call.snapshot.way(route, self._credential(route), call.asked.protocol, search=call.peek.web_search)
 
     def _usable(self, route: Route) -> bool:
         usable, model = self._health.usable, route.upstream_model
@@ -320,10 +322,17 @@ class Relay:
         assert way is not None
         channel = way.route.channel
         timeouts = Timeouts(channel.connect_s, channel.first_byte_s, channel.idle_s)
+        outbound = way.outbound
         try:
-            answer = await self._upstream.send(way.outbound.origin, head, body, timeouts)
+            if outbound.special:
+                head, body = await finish(outbound, head, body, call.client.headers)
+            answer = await self._upstream.send(outbound.origin, head, body, timeouts)
+        except Unsigned as unsigned:
+            return unsigned.verdict
         except UpstreamError as error:
             return of_upstream_error(error)
+        if outbound.special:
+            answer = unwrapped(answer)
         try:
             if not 200 <= answer.status < 300:
                 return await self._error_answer(way, answer)
@@ -337,7 +346,7 @@ class Relay:
         """The request that goes upstream: the caller's own bytes where the channel speaks the caller's protocol."""
         outbound, peek = way.outbound, call.peek
         head = outbound.stream_head if peek.stream else outbound.head
-        head = with_forwarded(head, outbound.protocol, call.client.headers)
+        head = with_forwarded(head, outbound.forwarded, call.client.headers)
         limit = None if peek.stream else _affordable(call, progress.hold)
         if outbound.protocol == call.asked.protocol and call.reasoning is None:
             renamed = outbound.target.model if outbound.target.model != peek.model else None

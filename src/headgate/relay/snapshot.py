@@ -17,6 +17,7 @@ from headgate.channels.channel import Channel
 from headgate.channels.routes import Route, RouteTable, build_routes
 from headgate.providers.provider import Provider
 from headgate.relay.outbound import Outbound, prepare
+from headgate.relay.signing import Signers
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class Snapshot:
         prices: what callers pay and what upstreams charge.
         multipliers_ppm: the price multiplier of each group, in parts per million.
         providers: the known providers, by name.
+        signers: the worker's signers, which outlive snapshots.
     """
 
     def __init__(
@@ -45,14 +47,16 @@ class Snapshot:
         prices: PriceBook,
         multipliers_ppm: Mapping[str, int],
         providers: Mapping[str, Provider],
+        signers: Signers | None = None,
     ) -> None:
+        self._signers = signers or Signers()
         self.channels = tuple(channels)
         self.channel_names = {channel.id: channel.name for channel in self.channels}
         self.routes: RouteTable = build_routes(self.channels)
         self.prices = prices
         self._multipliers_ppm = multipliers_ppm
         self._providers = providers
-        self._ways: dict[tuple[int, int, str, ProtocolName], Way] = {}
+        self._ways: dict[tuple[int, int, str, ProtocolName, bool], Way] = {}
 
     def multiplier_ppm(self, group: str) -> int:
         """The group's price multiplier; an unknown group pays the plain price."""
@@ -73,18 +77,27 @@ class Snapshot:
         """What the upstream charges us now; None where nobody knows."""
         return self.prices.cost(way.route.upstream_model, way.catalogue)
 
-    def way(self, route: Route, credential: tuple[int, str], wanted: ProtocolName) -> Way:
-        """How to use a route with a credential for a caller of protocol `wanted`.
+    def way(self, route: Route, credential: tuple[int, str], wanted: ProtocolName, *, search: bool = False) -> Way:
+        """How to use a route with a credential for a caller of protocol `wanted`, who with `search` wants to search
+        the web.
 
         Raises:
             ValueError: the channel is not configured well enough to be used.
         """
         credential_id, secret = credential
-        key = (route.channel.id, credential_id, route.upstream_model, wanted)
+        key = (route.channel.id, credential_id, route.upstream_model, wanted, search)
         way = self._ways.get(key)
         if way is None or way.route is not route:
             provider = self.provider(route.channel)
-            outbound = prepare(provider, route.channel, secret, wanted=wanted, upstream_model=route.upstream_model)
+            protocol = provider.speaks(wanted, route.upstream_model, search=search)
+            outbound = prepare(
+                provider,
+                route.channel,
+                secret,
+                protocol=protocol,
+                upstream_model=route.upstream_model,
+                signers=self._signers,
+            )
             way = Way(route=route, credential_id=credential_id, outbound=outbound, catalogue=provider.catalogue)
             self._ways[key] = way
         return way

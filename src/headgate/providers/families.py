@@ -1,0 +1,131 @@
+"""What is known of model families wherever they are served: Claude, GPT and Gemini. Rules are read from the top; models
+without a rule are taken for the newest kind, which an endpoint's own quirks describe."""
+
+from collections.abc import Mapping
+
+from headgate.canonical.quirks import Quirks
+from headgate.providers.provider import ModelRule
+
+
+def _rules(*rows: tuple[str, Mapping[str, object]]) -> tuple[ModelRule, ...]:
+    return tuple(ModelRule(prefix=prefix, changes=changes) for prefix, changes in rows)
+
+
+# --- Claude --------------------------------------------------------------------------------------------------------
+# Limits: https://platform.claude.com/docs/en/about-claude/models/overview and, for 4.6 to 4.8,
+# https://github.com/Effect-TS/effect pull 7129 (128,000 where 64,000 was assumed), read 2026-11-23.
+# Thinking and sampling: a budget until 4.5, adaptive from 4.6, a budget a 400 from 4.7 on and temperature, top_p and
+# top_k with it: https://platform.claude.com/docs/en/models/sonnet-5/migration-guide, read 2026-11-23; recorded:
+# anthropic/stream-thinking with claude-opus-4-6 and later. Schema output came with 4.5 and Opus 4.1:
+# https://platform.claude.com/docs/en/build-with-claude/structured-outputs, read 2026-11.
+
+CLAUDE = Quirks(thinking="adaptive", sampling_with_thinking=False, max_output_tokens=128_000)
+"""Opus 4.7 and later, Sonnet 5, Fable."""
+
+_BUDGET = {"thinking": "budget", "sampling_with_thinking": True, "max_output_tokens": 64_000}
+_FIRST_FOUR = {**_BUDGET, "json_schema": False}
+_NO_THOUGHT = {"thinking": "none", "sampling_with_thinking": True, "json_schema": False}
+
+CLAUDE_RULES = _rules(
+    ("claude-instant", {**_NO_THOUGHT, "max_output_tokens": 4096, "web_search": "none"}),
+    ("claude-v2", {**_NO_THOUGHT, "max_output_tokens": 4096, "web_search": "none"}),
+    ("claude-2", {**_NO_THOUGHT, "max_output_tokens": 4096, "web_search": "none"}),
+    ("claude-3-7", _FIRST_FOUR),
+    ("claude-3-5", {**_NO_THOUGHT, "max_output_tokens": 8192}),
+    ("claude-3-", {**_NO_THOUGHT, "max_output_tokens": 4096, "web_search": "none"}),
+    ("claude-opus-4-5", _BUDGET),
+    ("claude-sonnet-4-5", _BUDGET),
+    ("claude-haiku-4-5", _BUDGET),
+    ("claude-opus-4-6", {"sampling_with_thinking": True}),
+    ("claude-sonnet-4-6", {"sampling_with_thinking": True}),
+    ("claude-opus-4-7", {}),
+    ("claude-opus-4-8", {}),
+    ("claude-opus-4-1", {**_BUDGET, "max_output_tokens": 32_000}),
+    ("claude-opus-4", {**_FIRST_FOUR, "max_output_tokens": 32_000}),
+    ("claude-sonnet-4", _FIRST_FOUR),
+)
+
+# Only Anthropic's own API takes a system message in mid-conversation, from Opus 4.8 on:
+# https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages, read 2026-11-23.
+ANTHROPIC_RULES = (
+    *_rules(("claude-opus-4-8", {"system_messages": True}), ("claude-opus-5", {"system_messages": True})),
+    *CLAUDE_RULES,
+)
+
+# --- GPT -----------------------------------------------------------------------------------------------------------
+# Refusals of reasoning models: https://platform.openai.com/docs/guides/reasoning, read 2026-11; `stop` recorded:
+# openai/chat-completions error-400 with o1-mini; `max_tokens` recorded there with gpt-5-nano. From GPT-5.1 on sampling
+# is accepted while reasoning effort is `none`, which cannot be known of a model: it is given up and named.
+# Web search on chat completions exists for `-search` models alone (recorded: error-400 with gpt-4o).
+
+_SAMPLING = frozenset(
+    {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs"}
+)
+GPT_CHAT = Quirks(
+    system_role="developer",
+    reasoning_field="none",
+    refused_parameters=_SAMPLING | {"stop"},
+    document_urls=False,
+    web_search="none",
+    max_output_tokens=128_000,
+)
+"""Reasoning models, GPT-5 and later."""
+GPT_RESPONSES = Quirks(refused_parameters=frozenset({"temperature", "top_p", "top_logprobs"}))
+
+_PLAIN_CHAT = {"system_role": "system", "reasoning_control": "none", "refused_parameters": frozenset()}
+_SEARCH_CHAT = {
+    **_PLAIN_CHAT,
+    "web_search": "native",
+    "refused_parameters": _SAMPLING | {"n", "seed", "stop", "parallel_tool_calls"},
+}
+_O_SERIES = {"refused_parameters": _SAMPLING | {"stop", "parallel_tool_calls"}, "max_output_tokens": 100_000}
+
+GPT_CHAT_RULES = _rules(
+    ("gpt-4o-search", _SEARCH_CHAT),
+    ("gpt-4o-mini-search", _SEARCH_CHAT),
+    ("gpt-5-search", _SEARCH_CHAT),
+    ("gpt-5-chat", _PLAIN_CHAT),
+    ("gpt-5.1-chat", _PLAIN_CHAT),
+    ("gpt-4o", {**_PLAIN_CHAT, "max_output_tokens": 16_384}),
+    ("gpt-4.1", {**_PLAIN_CHAT, "max_output_tokens": 32_768}),
+    ("gpt-4", {**_PLAIN_CHAT, "json_schema": False, "max_output_tokens": 4096}),
+    ("gpt-3.5", {**_PLAIN_CHAT, "json_schema": False, "max_output_tokens": 4096}),
+    ("gpt-audio", _PLAIN_CHAT),
+    ("chatgpt-4o", _PLAIN_CHAT),
+    ("o1-mini", {**_O_SERIES, "system_role": "system", "json_schema": False, "reasoning_control": "none"}),
+    ("o1", _O_SERIES),
+    ("o3", _O_SERIES),
+    ("o4", _O_SERIES),
+)
+
+_PLAIN_RESPONSES = {"refused_parameters": frozenset({"reasoning"})}
+
+GPT_RESPONSES_RULES = _rules(
+    ("gpt-5-chat", _PLAIN_RESPONSES),
+    ("gpt-5.1-chat", _PLAIN_RESPONSES),
+    ("gpt-4", _PLAIN_RESPONSES),
+    ("gpt-3.5", {**_PLAIN_RESPONSES, "web_search": "none", "json_schema": False}),
+    ("chatgpt-4o", _PLAIN_RESPONSES),
+    ("o1", {"web_search": "none"}),
+)
+
+RESPONSES_ONLY = r"(?:^|/)(?:o1-pro|o3-pro|gpt-5[\d.]*-pro|.*-codex|.*-deep-research|computer-use)"
+"""Models that chat completions does not serve (https://platform.openai.com/docs/models, read 2026-11; recorded:
+gpt-5-codex and gpt-5.1-codex-max on responses only)."""
+
+# --- Gemini --------------------------------------------------------------------------------------------------------
+# Budgets for 2.5, levels from 3: https://ai.google.dev/gemini-api/docs/thinking, read 2026-11; recorded:
+# gemini/generateContent thinking with both. Media by address are inlined: what may be fetched, and how large it may
+# be, differs by model, by kind and between Google's two clouds.
+
+GEMINI = Quirks(thinking="level", image_urls=False, document_urls=False, max_output_tokens=65_536)
+"""Gemini 3 and later."""
+
+GEMINI_RULES = _rules(
+    ("gemini-2.5-flash-image", {"thinking": "none", "json_schema": False, "max_output_tokens": 32_768}),
+    ("gemini-2.5", {"thinking": "budget"}),
+    ("gemini-2.0", {"thinking": "none", "max_output_tokens": 8192}),
+    ("gemini-1", {"thinking": "none", "max_output_tokens": 8192, "web_search": "none"}),
+    ("gemma", {"thinking": "none", "max_output_tokens": 8192, "web_search": "none", "json_schema": False}),
+    ("learnlm", {"thinking": "none", "max_output_tokens": 8192}),
+)

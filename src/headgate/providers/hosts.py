@@ -1,0 +1,196 @@
+"""Services that serve other people's models, and servers that operators run themselves."""
+
+from headgate.canonical.quirks import Quirks
+from headgate.providers.endpoints import ANTHROPIC_VERSION, chat, claude, gemini, messages, responses
+from headgate.providers.families import CLAUDE_RULES, GEMINI_RULES, GPT_RESPONSES_RULES
+from headgate.providers.provider import AuthScheme, Endpoint, ModelRule, Provider
+
+# Recorded: groq/chat-completions (`reasoning` beside the text). Refusals: https://console.groq.com/docs/openai, read
+# 2026-11; Responses is in beta there and stores nothing.
+GROQ = Provider(
+    name="groq",
+    title="Groq",
+    base_url="https://api.groq.com/openai/v1",
+    endpoints={
+        "openai_chat": chat(
+            reasoning_field="reasoning",
+            refused_parameters=frozenset({"logprobs", "top_logprobs", "logit_bias", "n"}),
+        ),
+        "openai_responses": responses(web_search="none"),
+    },
+    rules={
+        "openai_chat": (
+            ModelRule(prefix="llama", changes={"reasoning_control": "none", "json_schema": False}),
+            ModelRule(prefix="kimi", changes={"reasoning_control": "none"}),
+        ),
+    },
+    catalogue="groq",
+)
+
+# Recorded: openrouter/chat-completions (`reasoning`, `reasoning_details`, cache marks) and responses. Messages:
+# https://openrouter.ai/docs/api/api-reference/anthropic-messages, read 2026-11-23.
+OPENROUTER = Provider(
+    name="openrouter",
+    title="OpenRouter",
+    base_url="https://openrouter.ai/api/v1",
+    endings=("/v1",),
+    endpoints={
+        "openai_chat": chat(
+            "/v1/chat/completions",
+            reasoning_control="reasoning",
+            reasoning_field="reasoning",
+            cache_control=True,
+            document_urls=True,
+            web_search="plugin",
+        ),
+        "anthropic_messages": Endpoint(
+            path="/v1/messages", auth="bearer", headers=ANTHROPIC_VERSION, quirks=Quirks(thinking="adaptive")
+        ),
+        "openai_responses": responses("/v1/responses"),
+    },
+    rules={"anthropic_messages": CLAUDE_RULES},
+    catalogue="openrouter",
+)
+
+# Recorded: together/chat-completions. https://docs.together.ai/reference/chat-completions-1, read 2026-11.
+TOGETHER = Provider(
+    name="together",
+    title="Together AI",
+    base_url="https://api.together.xyz/v1",
+    endpoints={"openai_chat": chat(reasoning_field="reasoning")},
+    catalogue="together",
+)
+
+# https://docs.fireworks.ai/api-reference (chat, Messages and Responses), read 2026-11.
+FIREWORKS = Provider(
+    name="fireworks",
+    title="Fireworks AI",
+    base_url="https://api.fireworks.ai/inference/v1",
+    endings=("/v1",),
+    endpoints={
+        "openai_chat": chat("/v1/chat/completions"),
+        "anthropic_messages": messages(auth="bearer"),
+        "openai_responses": responses("/v1/responses", web_search="none"),
+    },
+    catalogue="fireworks",
+)
+
+# https://docs.siliconflow.cn/cn/api-reference (chat, Messages), read 2026-11. Abroad: api.siliconflow.com.
+SILICONFLOW = Provider(
+    name="siliconflow",
+    title="SiliconFlow",
+    base_url="https://api.siliconflow.cn/v1",
+    endings=("/v1",),
+    endpoints={
+        "openai_chat": chat("/v1/chat/completions", reasoning_control="enable_thinking", json_schema=False),
+        "anthropic_messages": messages(auth="bearer"),
+    },
+)
+
+# --- servers of one's own ---
+# Images by base64 alone (https://docs.ollama.com/api/openai-compatibility, https://lmstudio.ai/docs/developer/openai-
+# compat); Messages: https://docs.ollama.com/api/anthropic-compatibility (with a bearer at ollama.com),
+# https://lmstudio.ai/docs/developer/anthropic-compat, and vLLM's `entrypoints/anthropic`; all read 2026-11-23.
+
+
+def _local(
+    name: str, title: str, port: int, *, image_urls: bool, reasoning_field: str, count: bool = False
+) -> Provider:
+    return Provider(
+        name=name,
+        title=title,
+        base_url=f"http://localhost:{port}/v1",
+        endings=("/v1",),
+        endpoints={
+            "openai_chat": chat("/v1/chat/completions", image_urls=image_urls, reasoning_field=reasoning_field),
+            "openai_responses": responses("/v1/responses", image_urls=image_urls, web_search="none"),
+            "anthropic_messages": messages(auth="bearer", image_urls=image_urls, count=count),
+        },
+    )
+
+
+OLLAMA = _local("ollama", "Ollama", 11434, image_urls=False, reasoning_field="reasoning")
+VLLM = _local("vllm", "vLLM", 8000, image_urls=True, reasoning_field="reasoning", count=True)
+LM_STUDIO = _local("lm-studio", "LM Studio", 1234, image_urls=False, reasoning_field="reasoning")
+
+# --- anything that speaks a known protocol ---
+
+OPENAI_COMPATIBLE = Provider(
+    name="openai-compatible",
+    title="Any server that speaks OpenAI's chat protocol",
+    base_url="",
+    endpoints={"openai_chat": chat()},
+)
+ANTHROPIC_COMPATIBLE = Provider(
+    name="anthropic-compatible",
+    title="Any server that speaks Anthropic's Messages protocol",
+    base_url="",
+    endings=("/v1",),
+    endpoints={"anthropic_messages": claude(quirks=Quirks())},
+    rules={"anthropic_messages": (*CLAUDE_RULES, ModelRule(prefix="claude", changes={"thinking": "adaptive"}))},
+)
+GEMINI_COMPATIBLE = Provider(
+    name="gemini-compatible",
+    title="Any server that speaks Google's Gemini protocol",
+    base_url="",
+    endings=("/v1beta", "/v1"),
+    endpoints={"gemini_generate": gemini()},
+    rules={"gemini_generate": GEMINI_RULES},
+)
+
+
+def _gateway(name: str, title: str, *, key: str = "", embedded: bool = False) -> Provider:
+    """A server that speaks all four protocols; `key` is shown where a channel has none."""
+
+    def shown(endpoint: Endpoint) -> Endpoint:
+        headers = {"bearer": ("authorization", f"Bearer {key}")}.get(endpoint.auth, (endpoint.auth, key))
+        return Endpoint(
+            path=endpoint.path,
+            stream_path=endpoint.stream_path,
+            count_path=endpoint.count_path,
+            auth=endpoint.auth,
+            headers=(*endpoint.headers, headers) if key else endpoint.headers,
+            quirks=endpoint.quirks,
+        )
+
+    count: AuthScheme = "bearer"
+    return Provider(
+        name=name,
+        title=title,
+        base_url="",
+        endings=("/v1beta", "/v1"),
+        endpoints={
+            "openai_chat": shown(chat("/v1/chat/completions", web_search="native", custom_tools=True)),
+            "openai_responses": shown(responses("/v1/responses", count=True, auth=count)),
+            "anthropic_messages": shown(claude()),
+            "gemini_generate": shown(gemini()),
+        },
+        rules={
+            "anthropic_messages": CLAUDE_RULES,
+            "gemini_generate": GEMINI_RULES,
+            "openai_responses": GPT_RESPONSES_RULES,
+        },
+        embedded=embedded,
+    )
+
+
+HEADGATE = _gateway("headgate", "Another Headgate")
+NEW_API = _gateway("new-api", "A gateway of the one-api and new-api family")
+SANDBOX = _gateway("sandbox", "Headgate's own sandbox", key="sk-sandbox", embedded=True)
+
+HOSTS = (
+    GROQ,
+    OPENROUTER,
+    TOGETHER,
+    FIREWORKS,
+    SILICONFLOW,
+    OLLAMA,
+    VLLM,
+    LM_STUDIO,
+    OPENAI_COMPATIBLE,
+    ANTHROPIC_COMPATIBLE,
+    GEMINI_COMPATIBLE,
+    HEADGATE,
+    NEW_API,
+    SANDBOX,
+)
