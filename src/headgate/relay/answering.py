@@ -226,7 +226,7 @@ class Flow:
             return
         if not self.begun:
             out = self._begin(out)
-        elif meter.failure is None and (not meter.ended or self._settled or self._settle("completed")):
+        elif not meter.ended or self._settled or self._settle("completed"):
             self._call.client.write(out)
         if meter.tokens > self._covered and not self._settled:
             self._extend()

@@ -8,6 +8,7 @@ from headgate.canonical.codec import Codec, Delivered, Meter
 from headgate.canonical.failure import Failure
 from headgate.canonical.parts import Reasoning, Refusal, Text, ToolCall
 from headgate.canonical.request import Request
+from headgate.canonical.sample import Sample
 from headgate.canonical.stream import (
     Failed,
     Finished,
@@ -86,8 +87,8 @@ class Translation:
         self._decoder = upstream.stream_decoder()
         self._encoder = client.stream_encoder(request)
         self._reasoning: set[int] = set()
-        self._text: list[str] = []
-        self._reasoning_text: list[str] = []
+        self._text = Sample()
+        self._thought = Sample()
 
     @staticmethod
     def heard(response: Response) -> Delivered:
@@ -116,7 +117,10 @@ class Translation:
         return self._encoder.feed(events) + self._encoder.close()
 
     def delivered(self) -> Delivered:
-        return Delivered(text="".join(self._text), reasoning_text="".join(self._reasoning_text))
+        text, thought = self._text, self._thought
+        return Delivered(
+            text=text.text, text_chars=text.chars, reasoning_text=thought.text, reasoning_chars=thought.chars
+        )
 
     def _note(self, event: StreamEvent) -> None:
         match event:
@@ -128,7 +132,7 @@ class Translation:
                 if not isinstance(event.part, Text | Refusal):
                     self.begun = True
                 if isinstance(event.part, ToolCall):
-                    self._text.append(event.part.name)
+                    self._text.add(event.part.name)
                 self.tokens += 1
             case UsageReported():
                 self.usage = event.usage
@@ -145,6 +149,6 @@ class Translation:
         if event.text:
             self.begun = True
             self.tokens += 1 + len(event.text) // 4
-            (self._reasoning_text if event.index in self._reasoning else self._text).append(event.text)
+            (self._thought if event.index in self._reasoning else self._text).add(event.text)
         elif event.data:
             self.begun = True

@@ -98,14 +98,15 @@ def test_of_a_very_long_answer_the_beginning_and_the_length_are_kept() -> None:
     for _ in range(20):
         gauge.feed(sse(delta(type="text_delta", text="x" * 10_000)))
     delivered = gauge.delivered()
-    assert (len(delivered.text), delivered.text_chars) == (65_536, 200_000)
+    assert (len(delivered.text), delivered.text_chars) == (32 * 1024, 200_000)
 
 
 def test_an_error_event_is_a_failure() -> None:
-    """The bytes pass; the failure is noted."""
+    """It is noted and, with all that follows, not passed on: it may name the upstream; the gateway tells it itself."""
     gauge = meter(False)
     body = sse({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
-    assert gauge.feed(body) == body
+    assert gauge.feed(sse(HEAD) + body + sse(HEAD)) == sse(HEAD)
+    assert gauge.feed(sse(HEAD)) == b""
     assert gauge.failure is not None
     assert (gauge.failure.http_status, gauge.failure.blame) == (529, Blame.UPSTREAM)
 

@@ -202,7 +202,9 @@ def test_an_error_inside_a_recorded_stream_is_a_failure() -> None:
         pytest.skip("recorded exchanges not found; set HEADGATE_WIRE")
     body = read(found[0]).response.content
     meter = CODEC.meter(False)
-    assert meter.feed(body) == body
+    passed = meter.feed(body)
+    assert body.startswith(passed)
+    assert b"overloaded" not in passed
     assert meter.failure is not None
     assert meter.failure.http_status == 529
     assert told(body) == [Failed(failure=meter.failure)]

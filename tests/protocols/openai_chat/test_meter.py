@@ -7,8 +7,9 @@ import pytest
 
 from headgate.canonical.codec import Delivered
 from headgate.canonical.failure import Blame, Kind, Refused
+from headgate.canonical.sample import SAMPLE_CHARS
 from headgate.canonical.usage import Usage
-from headgate.protocols.openai_chat.meter import SAMPLE_CHARS, ChatMeter, read, read_delivered
+from headgate.protocols.openai_chat.meter import ChatMeter, read, read_delivered
 
 DONE = b"data: [DONE]\n\n"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from headgate.canonical.codec import Delivered, Read
 from headgate.canonical.failure import Failure, Refused, refuse
+from headgate.canonical.sample import Sample
 from headgate.canonical.usage import Usage
 from headgate.protocols.anthropic_messages.errors import decode_stream_error
 from headgate.protocols.anthropic_messages.usage import WireUsage, supersede, unnest
@@ -17,27 +18,6 @@ from headgate.protocols.framing import Frame, SseFramer
 
 _BYTES_PER_TOKEN = 3
 """Low, so that text of many tokens (Chinese, code, JSON) is not estimated far too small."""
-
-
-_KEPT_CHARS = 65_536
-"""Of each kind of text, kept for counting; of more, only the length."""
-
-
-class _Kept:
-    """The beginning of a text that comes in pieces, and how long all of it is."""
-
-    def __init__(self) -> None:
-        self.chars = 0
-        self._pieces: list[str] = []
-
-    def add(self, piece: str) -> None:
-        if self.chars < _KEPT_CHARS:
-            self._pieces.append(piece[: _KEPT_CHARS - self.chars])
-        self.chars += len(piece)
-
-    @property
-    def text(self) -> str:
-        return "".join(self._pieces)
 
 
 class _Delta(Struct):
@@ -86,30 +66,33 @@ class MessagesMeter:
         self.failure: Failure | None = None
         self.model: str | None = None
         self._framer = SseFramer()
-        self._lost = False
         self._counts: WireUsage | None = None
         self._bytes = 0
-        self._said = _Kept()
-        self._thought = _Kept()
+        self._said = Sample()
+        self._thought = Sample()
 
     def feed(self, data: bytes) -> bytes:
-        if self._lost:
+        if self.failure is not None:
             return b""
         try:
             frames = self._framer.feed(data)
         except Refused as refused:
-            self.failure, self._lost = refused.failure, True
+            self.failure = refused.failure
             return b""
+        passed: list[bytes] = []
         for frame in frames:
             self._read(frame)
-        return b"".join([frame.raw for frame in frames])
+            if self.failure is not None:
+                break
+            passed.append(frame.raw)
+        return b"".join(passed)
 
     def close(self) -> bytes:
         passed = b""
         for frame in self._framer.close():
             if not frame.data:
                 passed += frame.raw
-            elif self._read(frame):
+            elif self._read(frame) and self.failure is None:
                 passed += frame.raw.rstrip(b"\r\n") + b"\n\n"
         return passed
 

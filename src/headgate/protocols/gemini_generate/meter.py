@@ -64,10 +64,15 @@ class GeminiMeter:
         return self._said.delivered()
 
     def _pass(self, frames: list[Frame]) -> bytes:
+        passed: list[bytes] = []
         for frame in frames:
-            if frame.data and frame.data != b"[DONE]":
+            if frame.data and frame.data != b"[DONE]" and self.failure is None:
                 self._read(frame.data)
-        return frames[0].raw if len(frames) == 1 else b"".join(frame.raw for frame in frames)
+            if self.failure is not None:
+                # What fails may name the upstream: the gateway tells it in its own words.
+                break
+            passed.append(frame.raw)
+        return passed[0] if len(passed) == 1 else b"".join(passed)
 
     def _read(self, data: bytes) -> None:
         try:

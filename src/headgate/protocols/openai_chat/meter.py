@@ -6,12 +6,12 @@ error on nothing is passed: its frame may name the upstream, so the gateway writ
 """
 
 from collections.abc import Iterator
-from io import StringIO
 
 from msgspec import Raw
 
 from headgate.canonical.codec import Delivered, Read
 from headgate.canonical.failure import Failure, Refused
+from headgate.canonical.sample import Sample
 from headgate.canonical.usage import Usage
 from headgate.protocols.framing import Frame, SseFramer
 from headgate.protocols.openai_chat.errors import failure_of
@@ -30,33 +30,9 @@ from headgate.protocols.openai_chat.wire import (
     unreadable_answer,
 )
 
-SAMPLE_CHARS = 32 * 1024
-"""How much of an answer's text is kept for counting; of what is longer, only the number of characters."""
-
-
 EXPLAINED = frozenset({"length", "content_filter"})
 """Finish reasons that explain why an answer may say nothing: the caller's limit went into thoughts, or a filter acted.
 Such an answer is an answer; trying again would buy the same."""
-
-
-class Sample:
-    """Text that grows piece by piece, kept up to a bound."""
-
-    __slots__ = ("_kept", "chars")
-
-    def __init__(self) -> None:
-        self._kept = StringIO()
-        self.chars = 0
-
-    def add(self, text: str) -> None:
-        room = SAMPLE_CHARS - self.chars
-        if room > 0:
-            self._kept.write(text[:room])
-        self.chars += len(text)
-
-    @property
-    def text(self) -> str:
-        return self._kept.getvalue()
 
 
 class ChatMeter:

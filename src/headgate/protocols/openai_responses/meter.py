@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 from headgate.canonical.codec import Delivered
 from headgate.canonical.failure import Blame, Failure, Kind
 from headgate.canonical.parts import Json
+from headgate.canonical.sample import Sample
 from headgate.canonical.usage import Usage
 from headgate.protocols.framing import Frame, SseFramer
 from headgate.protocols.openai_responses.errors import failure_of
@@ -40,30 +41,6 @@ _read_kind = msgspec.json.Decoder(ItemKind).decode
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 # Items whose usage is counted from the output where the vendor reports none.
 _COUNTED = (b"web_search_call", b"x_search_call", b"image_generation_call")
-
-
-SAMPLE_CHARS = 32 * 1024
-"""How much of an answer's text is kept for counting; of what is longer, only the number of characters."""
-
-
-class Sample:
-    """Text that grows piece by piece, kept up to a bound."""
-
-    __slots__ = ("_kept", "chars")
-
-    def __init__(self) -> None:
-        self._kept = bytearray()
-        self.chars = 0
-
-    def add(self, text: str) -> None:
-        room = SAMPLE_CHARS - self.chars
-        if room > 0:
-            self._kept += text[:room].encode()
-        self.chars += len(text)
-
-    @property
-    def text(self) -> str:
-        return self._kept.decode()
 
 
 class Meter:
