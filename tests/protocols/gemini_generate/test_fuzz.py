@@ -130,7 +130,8 @@ def answer_ways(body: bytes) -> None:
 
 def stream_ways(stream: bytes) -> None:
     meter = CODEC.meter(True)
-    assert meter.feed(stream) + meter.close() == stream
+    passed = meter.feed(stream) + meter.close()
+    assert passed == stream or (meter.failure is not None and stream.startswith(passed))
     meter.delivered()
     decoder, encoder, row = CODEC.stream_decoder(), CODEC.stream_encoder(asking()), ArrayReframer()
     written = encoder.feed([*decoder.feed(stream), *decoder.close()]) + encoder.close()
