@@ -16,6 +16,15 @@ _SHORT: dict[ProtocolName, str] = {
 }
 _LONG: dict[str, ProtocolName] = {short: name for name, short in _SHORT.items()}
 
+FOREIGN_MARKS = (b"hg1", b"hgid_", b"hgr1.", b"aGcx", b"WyJoZzEu")
+"""What a body holds that carries another protocol's state, wrapped by us: our prefixes, and how they begin in base64
+(of `hg1` and of `["hg1.`). A body without any of them can go as it came to an upstream of its own protocol."""
+
+
+def may_carry_foreign(body: bytes) -> bool:
+    """Whether a request may hold wrapped state of another protocol; cheap, and sometimes wrongly true."""
+    return any(mark in body for mark in FOREIGN_MARKS)
+
 
 def carry(signature: Signature, carrier: ProtocolName) -> str:
     """The text to put into a field of protocol `carrier`."""

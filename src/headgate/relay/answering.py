@@ -86,6 +86,7 @@ async def answer_whole(call: Call, progress: Progress, answer: Answer, settling:
     if read.usage is None and delivered is None:
         delivered = upstream.read_delivered(data)
     progress.first_byte_ms = int((monotonic() - call.clocks.began_s) * 1000)
+    progress.response_id = read.response_id
     try:
         settling.charged(call, progress, "completed", read.usage, delivered or NOTHING)
     except JournalFailed:
@@ -323,6 +324,7 @@ class Flow:
     def _break_off(self, failure: Failure) -> Verdict | None:
         """End a stream that has begun with the protocol's own error; charge what was delivered."""
         self._cancel_extension()
+        self._progress.broke = failure.blame is Blame.UPSTREAM
         if not self._settled and self._progress.hold.open:
             self._settle("balance_spent" if failure is SPENT else "upstream_failed")
         if self.begun:
@@ -335,6 +337,7 @@ class Flow:
         """Charge and record; False, and the stream is to be stopped, where it could not be recorded."""
         meter = self._meter
         self._settled = True
+        self._progress.response_id = getattr(meter, "response_id", None)
         usage = meter.usage
         delivered = NOTHING if usage is not None and ending == "completed" else meter.delivered()
         try:

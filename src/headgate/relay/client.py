@@ -62,6 +62,11 @@ class Client(Interface):
         """Send an error answer."""
         ...
 
+    def abort(self, answer: ErrorAnswer) -> None:
+        """Send an error answer if nothing was sent yet; otherwise close the connection, so that the half answer is not
+        taken for a whole one."""
+        ...
+
     def named(self, call_id: str) -> None:
         """Tell the id that every answer carries as `x-request-id`."""
         ...

@@ -12,6 +12,7 @@ from contextlib import suppress
 from random import random
 from time import monotonic, time
 
+import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -21,14 +22,18 @@ from headgate.access.directory import UNKNOWN, KeyDirectory
 from headgate.access.keys import hash_key
 from headgate.billing.journal import JournalFailed
 from headgate.billing.ledger import Ledger, Shortage
+from headgate.billing.pricing import covers
 from headgate.billing.purse import Hold
 from headgate.billing.receipt import Attempt, Ending, Receipt
 from headgate.canonical.codec import ErrorAnswer, Patch, Peek
 from headgate.canonical.endings import read_ending
 from headgate.canonical.failure import Blame, Failure, Kind, Refused
 from headgate.canonical.request import ReasoningControl
+from headgate.canonical.signature import may_carry_foreign
+from headgate.canonical.usage import Usage
 from headgate.channels.channel import Channel
 from headgate.channels.health import HealthBook
+from headgate.channels.pins import Pins
 from headgate.channels.routes import Route
 from headgate.channels.selection import choose
 from headgate.relay.answering import NOTHING, answer_stream, answer_whole, canonical_request, is_event_stream
@@ -38,10 +43,11 @@ from headgate.relay.call import Call, Clocks, blank_receipt
 from headgate.relay.client import Client
 from headgate.relay.clouds import finish, unwrapped
 from headgate.relay.codecs import CODECS
-from headgate.relay.counting import count_request
+from headgate.relay.counting_tokens import count_tokens
 from headgate.relay.ids import CallIds
 from headgate.relay.inlining import inline_media
 from headgate.relay.outbound import with_forwarded
+from headgate.relay.responses import StoredResponses
 from headgate.relay.settling import Progress, Settling
 from headgate.relay.snapshot import Snapshot, Way
 from headgate.relay.unsigned import Unsigned
@@ -52,6 +58,8 @@ from headgate.upstream.client import Client as UpstreamClient
 from headgate.upstream.errors import UpstreamError
 from headgate.upstream.fetch import Fetcher
 from headgate.upstream.origin import Timeouts
+
+log = structlog.get_logger()
 
 MAX_ATTEMPTS = 8
 MAX_ERROR_BYTES = 256 * 1024
@@ -64,6 +72,11 @@ STORE_AWAY = Failure(
 )
 STOPPING = Failure(
     kind=Kind.UNAVAILABLE, message="The gateway is restarting. Try again.", blame=Blame.GATEWAY, retry_after_s=1
+)
+OUR_FAULT = Failure(
+    kind=Kind.INTERNAL,
+    message="The gateway failed. Nothing was charged; the operator's log says why.",
+    blame=Blame.GATEWAY,
 )
 NOT_UP = Failure(
     kind=Kind.UNAVAILABLE,
@@ -81,6 +94,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     health: HealthBook
     upstream: UpstreamClient
     fetcher: Fetcher
+    pins: Pins
     settled: Callable[[Receipt, Caller], None]
     """Told of every receipt."""
     credential_refused: Callable[[Channel, int, str], None]
@@ -98,7 +112,8 @@ class Relay:
         self._health = parts.health
         self._upstream = parts.upstream
         self._fetcher = parts.fetcher
-        self._settling = Settling(parts.ledger, parts.settled)
+        self._stored = StoredResponses(parts.pins, parts.upstream, lambda: int(time() * 1000))
+        self._settling = Settling(parts.ledger, parts.settled, self._stored.made)
         self._credential_refused = parts.credential_refused
         self._ids = CallIds()
         self._turn = 0
@@ -118,21 +133,31 @@ class Relay:
         except asyncio.CancelledError:
             if not client.gone:
                 raise
+        except Exception:
+            # The edge: a fault of ours ends this call, told as such, and no other.
+            log.exception("call_failed", id=call_id, path=client.path.decode("latin-1"))
+            client.abort(CODECS[asked.protocol].encode_error(OUR_FAULT, call_id))
         finally:
             self.running -= 1
 
     async def _serve(self, client: Client, asked: Asked, caller: Caller, record: Receipt, clocks: Clocks) -> None:
         """The call of a known caller: whatever happens to it leaves a receipt."""
         try:
+            if asked.operation == "stored":
+                await self._stored.serve(client, asked, caller, self.snapshot)
+                self._settling.free(record, caller)
+                return
             body = client.body()
             peek = CODECS[asked.protocol].peek(body, asked.model)
             if asked.stream:
                 peek = replace(peek, stream=True)
             record = replace(record, model=peek.model, stream=peek.stream)
             if asked.operation != "chat":
-                self._without_charge(client, asked, caller, record, body)
+                await self._without_charge(client, asked, caller, record, body)
                 return
             call = self._plan(record.id, clocks, client, asked, caller, body, peek)
+            if asked.protocol == "openai_responses":
+                call = await self._stored.placed(call)
             hold = await self._hold(call)
         except Refused as refused:
             self._settling.refused(record, caller, refused.failure.http_status)
@@ -193,7 +218,8 @@ class Relay:
         if failure is not None:
             raise Refused(failure)
         price = snapshot.price(caller.group, peek.model)
-        if price is None:
+        if price is None or not covers(price, Usage(input=1, output=1)):
+            # A price per image, say, knows nothing of chat, and must not make it free.
             raise Refused(_unpriced(peek.model))
         multiplier_ppm = snapshot.multiplier_ppm(caller.group)
         return Call(
@@ -255,7 +281,6 @@ class Relay:
                 way = self._choose(call, tried)
                 if way is None:
                     break
-                tried.add(way.route.channel.id)
                 progress.way = way
                 began = monotonic()
                 verdict = await self._attempt(call, progress)
@@ -277,10 +302,16 @@ class Relay:
                 self._ledger.release(hold)
 
     def _choose(self, call: Call, tried: set[int]) -> Way | None:
-        route = choose(call.routes, tried=tried, healthy=self._usable, draw=random)
-        if route is None:
-            return None
-        return call.snapshot.way(route, self._credential(route), call.asked.protocol, search=call.peek.web_search)
+        """The next way to try; its channel counts as tried. A channel that cannot be used as it is configured is
+        passed over, and the operator told."""
+        while (route := choose(call.routes, tried=tried, healthy=self._usable, draw=random)) is not None:
+            tried.add(route.channel.id)
+            try:
+                wanted = call.asked.protocol
+                return call.snapshot.way(route, self._credential(route), wanted, search=call.peek.web_search)
+            except ValueError as error:
+                log.error("channel_misconfigured", channel=route.channel.name, error=str(error))
+        return None
 
     def _usable(self, route: Route) -> bool:
         usable, model = self._health.usable, route.upstream_model
@@ -314,7 +345,7 @@ class Relay:
         finally:
             if not judged:
                 self._health.spared(credential, model)
-        self._judge(way, verdict)
+        self._judge(way, verdict, broke=progress.broke)
         return verdict
 
     async def _exchange(self, call: Call, progress: Progress, head: bytes, body: bytes) -> Verdict | None:
@@ -348,7 +379,7 @@ class Relay:
         head = outbound.stream_head if peek.stream else outbound.head
         head = with_forwarded(head, outbound.forwarded, call.client.headers)
         limit = None if peek.stream else _affordable(call, progress.hold)
-        if outbound.protocol == call.asked.protocol and call.reasoning is None:
+        if outbound.protocol == call.asked.protocol and call.reasoning is None and not may_carry_foreign(call.body):
             renamed = outbound.target.model if outbound.target.model != peek.model else None
             ask_usage = peek.stream and not peek.wants_usage and outbound.target.quirks.stream_usage
             if renamed is None and limit is None and not ask_usage:
@@ -377,10 +408,12 @@ class Relay:
         failure = CODECS[way.outbound.protocol].decode_error(answer.status, headers, body)
         return of_error_answer(failure, answer.status)
 
-    def _judge(self, way: Way, verdict: Verdict | None) -> None:
+    def _judge(self, way: Way, verdict: Verdict | None, *, broke: bool) -> None:
         """What an attempt says about its credential's health."""
         credential, model = way.credential_id, way.route.upstream_model
-        if verdict is None or verdict.healthy:
+        if verdict is None and broke:
+            self._health.failed(credential, model)
+        elif verdict is None or verdict.healthy:
             self._health.succeeded(credential, model)
         elif verdict.credential_at_fault:
             self._health.failed(credential, model, retry_after_s=60)

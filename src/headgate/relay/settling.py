@@ -32,6 +32,8 @@ class Progress(Struct, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     dropped: tuple[str, ...] = ()
     first_byte_ms: int | None = None
+    response_id: str | None = None
+    """The upstream's id of an answer that it may be asked for again."""
 
 
 class Settling:
@@ -40,11 +42,18 @@ class Settling:
     Args:
         ledger: the worker's ledger.
         observe: told of every receipt that was journaled.
+        made: told of every completed answer that its upstream can be asked for again: by whom, its way, its id.
     """
 
-    def __init__(self, ledger: Ledger, observe: Callable[[Receipt, Caller], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        observe: Callable[[Receipt, Caller], None],
+        made: Callable[[Call, Way, str], None],
+    ) -> None:
         self._ledger = ledger
         self._observe = observe
+        self._made = made
 
     async def extend(self, hold: Hold, extra_nano: int) -> bool:
         """Hold more, if the wallet has it; waits for the database where the worker's purse is empty."""
@@ -78,7 +87,10 @@ class Settling:
         cost_nano = charge(cost, usage) if cost is not None else 0
         record = self._record(call, progress, ending, 200)
         record = replace(record, usage=usage, estimated=estimated, charge_nano=charge_nano, cost_nano=cost_nano)
-        return self._settle(call, progress.hold, record)
+        final = self._settle(call, progress.hold, record)
+        if ending == "completed" and progress.response_id is not None and progress.way is not None:
+            self._made(call, progress.way, progress.response_id)
+        return final
 
     def uncharged(self, call: Call, progress: Progress, ending: Ending, status: int) -> Receipt:
         """Settle a call that cost nothing.

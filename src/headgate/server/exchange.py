@@ -23,6 +23,8 @@ class Connection(Interface):
 
     def answered(self, exchange: "Exchange") -> None: ...
 
+    def drop(self) -> None: ...
+
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -126,6 +128,12 @@ class Exchange:
         headers = {"content-type": "application/json"}
         headers.update(answer.headers)
         self.answer(answer.status, headers, answer.body)
+
+    def abort(self, answer: ErrorAnswer) -> None:
+        if not self.begun:
+            self.refuse(answer)
+        elif not self.response_complete:
+            self._connection.drop()
 
     def begin(self, status: int, headers: Mapping[str, str], first: bytes) -> None:
         if self.gone:

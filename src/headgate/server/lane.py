@@ -305,6 +305,10 @@ class LaneProtocol(HttpToolsProtocol):
         """Write to the peer."""
         self.transport.write(data)
 
+    def drop(self) -> None:
+        """Close at once: a half answer cannot be made whole."""
+        self.transport.abort()
+
     def date(self) -> bytes:
         """The `date` header line, which uvicorn keeps up to date."""
         for name, value in self.server_state.default_headers:

@@ -12,6 +12,7 @@ _POST: dict[bytes, Asked] = {
     b"/v1beta/openai/chat/completions": CHAT,
     b"/v1/responses": Asked(protocol="openai_responses"),
     b"/responses": Asked(protocol="openai_responses"),
+    b"/v1/responses/input_tokens": Asked(protocol="openai_responses", operation="count_tokens"),
     b"/v1/messages": Asked(protocol="anthropic_messages"),
     b"/v1/messages/count_tokens": Asked(protocol="anthropic_messages", operation="count_tokens"),
 }
@@ -19,19 +20,24 @@ _GEMINI = (b"/v1beta/models/", b"/v1/models/")
 """google-genai 3 calls the second by default, older clients the first (recorded 2026-11)."""
 
 
+_STORED = b"/v1/responses/"
+_STORED_DETAILS = {(b"GET", b""), (b"DELETE", b""), (b"GET", b"input_items"), (b"POST", b"cancel")}
+
+
 def find(method: bytes, path: bytes, query: bytes = b"") -> Asked | None:
     """The call that a request line asks for, or None where it is not one."""
-    if method != b"POST":
-        return None
-    asked = _POST.get(path)
-    if asked is None and path.startswith(_GEMINI):
-        return _gemini(path, query)
-    return asked
+    if method == b"POST":
+        asked = _POST.get(path)
+        if asked is None and path.startswith(_GEMINI):
+            return _gemini(path, query)
+        if asked is not None:
+            return asked
+    return _stored(method, path) if path.startswith(_STORED) else None
 
 
 def methods(path: bytes) -> tuple[str, ...]:
     """The methods with which the path is a call: for telling 405 from 404."""
-    return ("POST",) if find(b"POST", path) is not None else ()
+    return tuple(method.decode() for method in (b"GET", b"POST", b"DELETE") if find(method, path) is not None)
 
 
 def _gemini(path: bytes, query: bytes) -> Asked | None:
@@ -50,3 +56,17 @@ def _gemini(path: bytes, query: bytes) -> Asked | None:
             return Asked(protocol="gemini_generate", operation="count_tokens", model=name)
         case _:
             return Asked(protocol="gemini_generate", operation="unknown", model=name, name=action)
+
+
+def _stored(method: bytes, path: bytes) -> Asked | None:
+    """`responses/{id}` and what can be done with it."""
+    response_id, slash, detail = path[len(_STORED) :].partition(b"/")
+    if not response_id or bool(slash) != bool(detail) or (method, detail) not in _STORED_DETAILS:
+        return None
+    return Asked(
+        protocol="openai_responses",
+        operation="stored",
+        name=unquote_to_bytes(response_id).decode("utf-8", "replace"),
+        method=method.decode(),
+        detail=detail.decode(),
+    )
