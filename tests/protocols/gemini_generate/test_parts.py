@@ -3,7 +3,7 @@
 import msgspec
 
 from fakes.google import decoded, encoded
-from headgate.canonical.parts import Json, Reasoning, ServerToolCall, ServerToolResult, ToolResult
+from headgate.canonical.parts import Audio, Json, Reasoning, ServerToolCall, ServerToolResult, ToolResult
 
 CODE: list[Json] = [
     {"executableCode": {"language": "PYTHON", "code": "1", "id": "c"}, "thoughtSignature": "UQ=="},
@@ -78,3 +78,10 @@ def test_arguments_survive_big_numbers() -> None:
     sent = encoded(request)[0]["contents"][0]["parts"][0]["functionCall"]["args"]
     assert sent == {"n": 12345678901234567890}
     assert msgspec.json.encode(sent) == b'{"n":12345678901234567890}'
+
+
+def test_words_of_speech_may_stand_alone() -> None:
+    """A stream tells them in a part of their own, and a client sends that part back."""
+    (found,) = decoded(contents=[{"parts": [{"audioTranscription": {"text": "hello"}}]}]).messages[0].parts
+    assert isinstance(found, Audio)
+    assert found.transcript == "hello"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from headgate.canonical.failure import Failure, Kind
@@ -342,3 +343,21 @@ def test_nonsense_is_a_failure_and_never_crashes(wire: bytes) -> None:
     decoder = ChatStreamDecoder()
     events = [*decoder.feed(wire), *decoder.close()]
     assert isinstance(events[-1], Failed | Finished | UsageReported)
+
+
+def test_openais_own_client_puts_a_cited_stream_together() -> None:
+    """Its accumulator wants an index in every member of a list that comes in pieces."""
+    cited = Text(text="a b", citations=(Citation(url="https://a.test"), Citation(url="https://b.test")))
+    answer = Response(id="c", model="m", candidates=(Candidate(parts=(cited,)),))
+    state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
+    for told in write(*disassemble(answer)):
+        if told != DONE:
+            state.handle_chunk(ChatCompletionChunk.model_validate(told))
+    choice = state.current_completion_snapshot.choices[0]
+    assert [note.url_citation.url for note in choice.message.annotations or ()] == ["https://a.test", "https://b.test"]
+
+
+def test_the_stop_sequence_that_was_met_is_told_in_a_stream_too() -> None:
+    """As in a whole answer, where vLLM puts it."""
+    told = write(Started(id="c", model="m"), Finished(reason="stop_sequence", stop_sequence="END"))
+    assert [one["choices"][0].get("stop_reason") for one in told if one != DONE] == [None, "END"]

@@ -18,6 +18,7 @@ from headgate.canonical.parts import (
     ServerToolCall,
     ServerToolResult,
     Signature,
+    Source,
     Text,
     ToolCall,
     ToolResult,
@@ -80,6 +81,11 @@ def decode_part(part: Json, where: str, calls: Calls) -> Part | None:
 
 
 def _nothing(part: dict[str, Json], where: str, signed: Signature | None) -> Part | None:
+    heard = part.get("audioTranscription")
+    if isinstance(heard, dict):
+        # The words of speech that came in parts of its own, as a stream tells them.
+        words = text(heard.get("text"), f"{where}.audioTranscription.text")
+        return Audio(source=Source(), transcript=words, provider_data=_extra(part)) if words else None
     unknown = [name for name, value in part.items() if name not in _KNOWN and value is not None]
     if unknown and not signed:
         raise refuse(f"Unknown kind of part at '{where}': {', '.join(unknown)[:120]}", param=where)
@@ -245,8 +251,8 @@ def arguments(call: ToolCall) -> Json:
     becomes the object's only field."""
     if call.custom:
         return {"input": call.arguments}
-    if not call.arguments.strip():
-        return {}
+    if call.arguments.strip() in {"", "null"}:
+        return {}  # Llama at Groq writes null for a function without arguments (recorded: groq/parallel-tools).
     try:
         found: Json = msgspec.json.decode(call.arguments)
     except (msgspec.DecodeError, RecursionError):

@@ -393,6 +393,7 @@ class ChatStreamEncoder:
         self._refused: set[int] = set()
         self._spoken: dict[int, bool] = {}
         self._urls: dict[str, None] = {}
+        self._notes: dict[int, int] = {}
         self._usage: Usage | None = None
         self._over = False
 
@@ -448,8 +449,18 @@ class ChatStreamEncoder:
             self._spoken[candidate] = False
             yield self._chunk(candidate, {"role": "assistant", "content": "", "refusal": None})
 
-    def _chunk(self, candidate: int, delta: JsonObject, *, logprobs: Any = None, finish: str | None = None) -> bytes:
+    def _chunk(
+        self,
+        candidate: int,
+        delta: JsonObject,
+        *,
+        logprobs: Any = None,
+        finish: str | None = None,
+        stop: str | None = None,
+    ) -> bytes:
         choice = {"index": candidate, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        if stop is not None:
+            choice["stop_reason"] = stop
         return b"".join((b"data: ", self._opening, b',"choices":[', dump(choice), b"]}\n\n"))
 
     def _start(self, event: PartStarted) -> Iterator[bytes]:
@@ -562,7 +573,10 @@ class ChatStreamEncoder:
             note = encode_citation(event.citation)
             if note is not None:
                 self._urls[note["url_citation"]["url"]] = None
-                yield self._chunk(written.candidate, {"annotations": [note]})
+                # OpenAI's own client puts lists in deltas together by their members' index, and fails without one.
+                number = self._notes.get(written.candidate, 0)
+                self._notes[written.candidate] = number + 1
+                yield self._chunk(written.candidate, {"annotations": [{"index": number, **note}]})
         if event.signature is not None:
             yield self._chunk(written.candidate, encode_signature(event.signature))
 
@@ -585,4 +599,4 @@ class ChatStreamEncoder:
         if self._cites:
             self._head["citations"] = list(self._urls)
             self._opening = dump(self._head)[:-1]
-        return self._chunk(event.candidate, {}, finish=word)
+        return self._chunk(event.candidate, {}, finish=word, stop=event.stop_sequence)
