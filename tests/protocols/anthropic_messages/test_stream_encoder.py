@@ -264,3 +264,13 @@ def test_an_answer_says_the_same_when_read_again(part: Part) -> None:
         id="r", model="m", candidates=(Candidate(parts=(part,), finish="tool_calls"),), usage=Usage(input=1)
     )
     assert assemble(told(sse(*streamed(list(disassemble(response)))))) == response
+
+
+def test_arguments_that_are_null_are_not_told() -> None:
+    """A client would take them for the tool's input; inside an object the word stands."""
+    call = ToolCall(id="a", name="f")
+    for pieces, written in ((["null"], ""), (['{"a":', "null", "}"], '{"a":null}')):
+        events = [PartStarted(index=0, part=call), *(PartDelta(index=0, text=one) for one in pieces)]
+        told = streamed([Started(id="i", model="m"), *events, PartEnded(index=0), Finished(reason="tool_calls")])
+        deltas = [event["delta"]["partial_json"] for event in told if event["type"] == "content_block_delta"]
+        assert "".join(deltas) == written

@@ -52,6 +52,7 @@ class MessagesEncoder:
         self._index = 0
         self._live: int | None = None
         self._part: Part = Text()
+        self._argued = False
         self._open = False
         self._waiting: dict[int, list[PartStarted | PartDelta | PartEnded]] = {}
 
@@ -125,7 +126,7 @@ class MessagesEncoder:
 
     def _begin(self, event: PartStarted) -> Iterator[bytes]:
         """Open a block for a part that grows; one that is told whole waits for its end."""
-        self._live, self._part = event.index, event.part
+        self._live, self._part, self._argued = event.index, event.part, False
         block = _opening(event.part)
         self._open = block is not None
         if block is None:
@@ -144,12 +145,18 @@ class MessagesEncoder:
             return
         if event.signature and isinstance(part, Reasoning):
             self._part = replace(part, signature=event.signature)
-        if event.text:
+        if event.text and not self._says_nothing(part, event.text):
             yield self._delta(_text_delta(part, event.text))
         if event.citation and isinstance(part, Text):
             citation = encode_citation(event.citation)
             if citation is not None:
                 yield self._delta({"type": "citations_delta", "citation": citation})
+
+    def _says_nothing(self, part: Part, text: str) -> bool:
+        """Whether a call's arguments are `null`, which Llama at Groq writes for a function without any (recorded:
+        groq/stream-parallel-tools); an `input` is an object."""
+        first, self._argued = not self._argued, True
+        return first and text == "null" and isinstance(part, ToolCall) and not part.custom
 
     def _end(self) -> Iterator[bytes]:
         part = self._part
