@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Self
 
 import structlog
@@ -32,6 +32,7 @@ from headgate.billing.retention import remove_old_receipts
 from headgate.canonical.failure import Refused
 from headgate.channels.channel import Channel
 from headgate.channels.health import HealthBook
+from headgate.channels.pins import RETENTION_DAYS, Pins, remove_before
 from headgate.channels.repository import PURPOSE, load_channels
 from headgate.observe.calls import CallLog
 from headgate.observe.logs import set_up_logs
@@ -58,6 +59,7 @@ SANDBOX = "sandbox"
 WATCH_S = 0.5
 """How often a worker asks what has changed in the configuration."""
 HOUSEKEEPING_S = 3600.0
+DAY_MS = 86_400_000
 CHANGES_KEPT_MS = 86_400_000
 
 
@@ -96,6 +98,7 @@ class Worker:
         self._stack = stack
         self._providers = dict(PROVIDERS)
         self._signers = Signers()
+        self._pins = Pins(database)
         self._seen = 0
         self._refusals = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -136,6 +139,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(StoreUnavailable):
+            await self._pins.flush()
         await self._ledger.stop()
         self._signers.close()
         await self._upstream.close()
@@ -175,6 +180,7 @@ class Worker:
             health=self._health,
             upstream=self._upstream,
             fetcher=self._fetcher,
+            pins=self._pins,
             settled=self._settled,
             credential_refused=self._credential_was_refused,
         )
@@ -190,7 +196,11 @@ class Worker:
         self.lane = LaneState(serve=self.relay.serve, refuse=self.relay.refuse, limits=limits)
         self._metrics = Metrics(self._gauges())
         log.info("worker_started", worker=self._ledger.worker_id, version=__version__)
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._keep_house())]
+        self._tasks = [
+            asyncio.create_task(self._watch()),
+            asyncio.create_task(self._keep_house()),
+            asyncio.create_task(self._pins.run(self._pins_put_off)),
+        ]
 
     # --- configuration ---
 
@@ -258,8 +268,12 @@ class Worker:
                     await remove_old_receipts(self._database, now_ms=now_ms(), days=days)
                 async with self._database.write() as conn:
                     await drop_changes(conn, now_ms() - CHANGES_KEPT_MS)
+                await remove_before(self._database, now_ms() - RETENTION_DAYS * DAY_MS)
             except StoreUnavailable as error:
                 log.warning("housekeeping_put_off", error=str(error))
+
+    def _pins_put_off(self, error: StoreUnavailable) -> None:
+        log.warning("pins_put_off", error=str(error))
 
     # --- what the pipeline tells ---
 

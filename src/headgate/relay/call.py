@@ -37,6 +37,10 @@ class Call(Struct, frozen=True, kw_only=True):
     price: Price
     multiplier_ppm: int
     bounds: Bound
+    credential_id: int | None = None
+    """The one credential that may be used, where the request leans on what only that one knows."""
+    stored: bool = True
+    """The caller lets the upstream keep the response (Responses API)."""
     reasoning: ReasoningControl | None = None
     """How hard to think, where the model's name says so (`…-thinking`); the request is then re-encoded with it."""
 

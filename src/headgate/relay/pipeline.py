@@ -254,20 +254,14 @@ class Relay:
             raise Refused(_short(budget=held.account_id == caller.budget_id))
         return held
 
-    def _without_charge(self, client: Client, asked: Asked, caller: Caller, record: Receipt, body: bytes) -> None:
-        """Operations that cost nothing: counting tokens, which is answered here, and those that we do not know."""
-        codec = CODECS[asked.protocol]
-        if asked.operation != "count_tokens" or codec.encode_count is None:
+    async def _without_charge(self, client: Client, asked: Asked, caller: Caller, record: Receipt, body: bytes) -> None:
+        """Operations that cost nothing: counting tokens, and those that we do not know."""
+        if asked.operation != "count_tokens":
             message = f"The action '{asked.name[:100]}' is not supported."
             raise Refused(Failure(kind=Kind.NOT_FOUND, message=message, code="not_found"))
-        failure = may_use(caller, record.model)
-        if failure is not None:
-            raise Refused(failure)
-        if not self.snapshot.routes.routes(caller.group, record.model):
-            raise Refused(_unknown_model(record.model))
-        tokens = count_request(codec.decode_request(body, asked.model, False))
+        counted = await count_tokens(client, asked, caller, record.model, body, self.snapshot, self._upstream)
         self._settling.free(record, caller)
-        client.answer(200, {"content-type": "application/json"}, codec.encode_count(tokens))
+        client.answer(200, {"content-type": "application/json"}, counted)
 
     # --- upstream and back ---
 
@@ -307,8 +301,8 @@ class Relay:
         while (route := choose(call.routes, tried=tried, healthy=self._usable, draw=random)) is not None:
             tried.add(route.channel.id)
             try:
-                wanted = call.asked.protocol
-                return call.snapshot.way(route, self._credential(route), wanted, search=call.peek.web_search)
+                wanted, credential = call.asked.protocol, self._credential(route, call.credential_id)
+                return call.snapshot.way(route, credential, wanted, search=call.peek.web_search)
             except ValueError as error:
                 log.error("channel_misconfigured", channel=route.channel.name, error=str(error))
         return None
@@ -317,9 +311,12 @@ class Relay:
         usable, model = self._health.usable, route.upstream_model
         return any(usable(credential_id, model) for credential_id, _ in route.channel.credentials)
 
-    def _credential(self, route: Route) -> tuple[int, str]:
-        """The channel's credentials take turns; those that are cooling down are passed over."""
+    def _credential(self, route: Route, wanted: int | None) -> tuple[int, str]:
+        """The one that is wanted; else the channel's credentials take turns, and those that are cooling down are passed
+        over."""
         credentials = route.channel.credentials
+        if wanted is not None:
+            return next(each for each in credentials if each[0] == wanted)
         if len(credentials) == 1:
             return credentials[0]
         usable = [each for each in credentials if self._health.usable(each[0], route.upstream_model)]

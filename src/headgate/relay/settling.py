@@ -34,6 +34,8 @@ class Progress(Struct, kw_only=True):
     first_byte_ms: int | None = None
     response_id: str | None = None
     """The upstream's id of an answer that it may be asked for again."""
+    broke: bool = False
+    """The upstream failed in the middle of its answer."""
 
 
 class Settling:

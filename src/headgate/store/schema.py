@@ -233,6 +233,21 @@ credentials = Table(
     Index(None, "channel_id"),
 )
 
+# Which channel and credential keep something by an id that a caller knows, and whose it is.
+pins = Table(
+    "pins",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("credential_id", BigInteger, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("upstream_model", String(200), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Index(None, "user_id", "made_at"),
+    Index(None, "made_at"),
+)
+
 # --- store ---------------------------------------------------------------------------------------------------------
 
 # What changed, in order, so that each worker can bring its snapshot up to date.

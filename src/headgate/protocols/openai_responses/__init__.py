@@ -18,6 +18,7 @@ from headgate.protocols.openai_responses.peek import References, patch, peek, re
 from headgate.protocols.openai_responses.request import check_portable, decode_request, encode_request
 from headgate.protocols.openai_responses.response import decode_response, encode_response, read, read_delivered
 from headgate.protocols.openai_responses.stream import StreamDecoder
+from headgate.protocols.openai_responses.usage import encode_count
 
 CODEC = Codec(
     name="openai_responses",
@@ -35,6 +36,7 @@ CODEC = Codec(
     decode_error=decode_error,
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
+    encode_count=encode_count,
     check_portable=check_portable,
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from headgate.canonical.parts import Json
 from headgate.canonical.usage import Usage
-from headgate.protocols.openai_responses.wire import Object
+from headgate.protocols.openai_responses.wire import Object, encode
 
 
 def decode_usage(response: Mapping[str, Json], items: Sequence[Json] | None = None) -> Usage | None:
@@ -107,3 +107,8 @@ def _count(wire: Mapping[str, Json], name: str) -> int:
     if isinstance(value, float) and abs(value) < 1e15:
         value = int(value)
     return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def encode_count(tokens: int) -> bytes:
+    """The answer of `/responses/input_tokens`."""
+    return encode({"object": "response.input_tokens", "input_tokens": tokens})
