@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import func, select
 
-from headgate.billing import books, wallets
+from headgate.billing import wallets
 from headgate.billing.ledger import Ledger, LedgerSettings
 from headgate.billing.receipt import Attempt, Receipt
 from headgate.billing.supply import Slices
 from headgate.canonical.usage import Usage
+from headgate.store import books
 from headgate.store.database import Database
 from headgate.store.schema import SHORTFALL_ACCOUNT, accounts, receipts
 

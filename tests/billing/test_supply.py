@@ -5,8 +5,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from billing.bank import SMALL, allotted, receipt, start, wallet
-from headgate.billing import books
 from headgate.billing.purse import Hold
+from headgate.store import books
 from headgate.store.database import Database
 
 

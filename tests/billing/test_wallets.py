@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from billing.bank import audit, balance, budget, now_ms, receipt, start, wallet
-from headgate.billing import archive, books, wallets
-from headgate.billing.books import AccountUnknown
+from headgate.billing import archive, wallets
 from headgate.billing.purse import Hold
 from headgate.billing.wallets import NotEnough
+from headgate.store import books
+from headgate.store.books import AccountUnknown
 from headgate.store.database import Database
 from headgate.store.schema import REVENUE_ACCOUNT
 

@@ -1,14 +1,14 @@
 """Money that an operator gives and takes back: wallets from `funding`, budgets of keys from `granted`.
 
-Every movement is a transfer; nothing here makes or loses money. The paying side is locked before the far side of the
-books, the order in which workers settle too.
+Every movement is a transfer (`store.books`); nothing here makes or loses money.
 """
 
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headgate.store.books import Transfer, TransferKind, lock, open_account, post
 from headgate.store.schema import FUNDING_ACCOUNT, GRANTED_ACCOUNT, SHORTFALL_ACCOUNT, accounts, transfers
 
 FundKind = Literal["wallet", "budget"]
@@ -18,8 +18,7 @@ _SOURCE: dict[FundKind, int] = {"wallet": FUNDING_ACCOUNT, "budget": GRANTED_ACC
 
 async def open_fund(conn: AsyncConnection, kind: FundKind, now_ms: int) -> int:
     """Make an empty wallet or budget; returns its account id."""
-    row = insert(accounts).values(kind=kind, balance_nano=0, created_at=now_ms).returning(accounts.c.id)
-    return int((await conn.execute(row)).scalar_one())
+    return await open_account(conn, kind, now_ms)
 
 
 async def give(
@@ -34,8 +33,8 @@ async def take_back(
 ) -> int:
     """Take up to `amount_nano` out of a wallet or budget; returns how much was there to be taken. Slices in workers'
     hands are not there."""
-    row = select(accounts.c.balance_nano).where(accounts.c.id == account_id).with_for_update()
-    taken_nano = min(amount_nano, int((await conn.execute(row)).scalar_one()))
+    locked = await lock(conn, [account_id])
+    taken_nano = min(amount_nano, locked[account_id].balance_nano)
     if taken_nano:
         await _move(conn, account_id, _SOURCE[kind], taken_nano, kind="adjust", note=note, now_ms=now_ms)
     return taken_nano
@@ -79,11 +78,13 @@ async def _sum(conn: AsyncConnection, chosen: ColumnElement[bool]) -> int:
 
 
 async def _move(
-    conn: AsyncConnection, debit: int, credit: int, amount_nano: int, *, kind: str, note: str | None, now_ms: int
+    conn: AsyncConnection,
+    debit: int,
+    credit: int,
+    amount_nano: int,
+    *,
+    kind: TransferKind,
+    note: str | None,
+    now_ms: int,
 ) -> None:
-    # The far side has the small ids: higher ids first locks it last.
-    for account_id, change_nano in sorted(((debit, -amount_nano), (credit, amount_nano)), reverse=True):
-        row = update(accounts).where(accounts.c.id == account_id)
-        await conn.execute(row.values(balance_nano=accounts.c.balance_nano + change_nano))
-    values = {"debit_account": debit, "credit_account": credit, "amount_nano": amount_nano, "kind": kind}
-    await conn.execute(insert(transfers).values(**values, note=note, created_at=now_ms))
+    await post(conn, [Transfer(debit=debit, credit=credit, amount_nano=amount_nano, kind=kind, note=note)], now_ms)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from headgate.billing import books
 from headgate.billing.journal import Journal
 from headgate.billing.posting import charges, decode, post_batch
 from headgate.billing.purse import Purse
+from headgate.store import books
 from headgate.store.database import Database
 
 

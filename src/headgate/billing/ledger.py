@@ -19,7 +19,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
-from headgate.billing import books
 from headgate.billing.flusher import Flusher
 from headgate.billing.journal import MAX_RECORD, Journal, JournalFailed, make_directory
 from headgate.billing.posting import encode, storable
@@ -27,6 +26,7 @@ from headgate.billing.purse import AlreadyClosed, Hold, Purse, place
 from headgate.billing.receipt import Receipt
 from headgate.billing.recovery import give_up_silent, replay_orphans
 from headgate.billing.supply import Slices, Supply
+from headgate.store import books
 from headgate.store.database import Database, StoreUnavailable
 
 log = structlog.get_logger()

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from headgate.billing import archive, books
-from headgate.billing.books import Account, Transfer
+from headgate.billing import archive
 from headgate.billing.receipt import Receipt
+from headgate.store import books
+from headgate.store.books import Account, Transfer
 from headgate.store.database import Database
 from headgate.store.schema import REVENUE_ACCOUNT, SHORTFALL_ACCOUNT, SPENT_ACCOUNT
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from headgate.billing import books
 from headgate.billing.journal import Orphan, adopt
 from headgate.billing.posting import decode, post_batch
+from headgate.store import books
 from headgate.store.database import Database
 
 # Nobody waits longer than this for money that was recalled: whoever asked before is dead.

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
-from headgate.billing import books
-from headgate.billing.books import Account, Transfer
 from headgate.billing.flusher import Flusher
 from headgate.billing.purse import Purse
+from headgate.store import books
+from headgate.store.books import Account, Transfer
 from headgate.store.database import Database, StoreUnavailable
 
 _NS_PER_MS = 1_000_000

@@ -2,8 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from headgate.billing import books
-from headgate.billing.books import AccountUnknown, Transfer, TransferKind
+from headgate.store import books
+from headgate.store.books import AccountUnknown, Transfer, TransferKind
 from headgate.store.schema import FUNDING_ACCOUNT, GRANTED_ACCOUNT, REVENUE_ACCOUNT, SPENT_ACCOUNT
 
 _SOURCES = {"wallet": FUNDING_ACCOUNT, "budget": GRANTED_ACCOUNT}
