@@ -14,6 +14,7 @@ from headgate.cli.output import Row, duration, show_json, show_table, yes
 from headgate.cli.place import ConfigOption, DataOption, JsonOption, locate, opened, sealer
 from headgate.cli.probe import Tried, try_channel
 from headgate.providers.registry import PROVIDERS
+from headgate.relay.signing import Signers
 from headgate.sandbox.server import running_sandbox
 from headgate.upstream import Client
 
@@ -79,16 +80,17 @@ async def _test(name: str | None, model: str | None, data: DataOption, config: C
     if not chosen:
         raise Unable("there are no channels to test" if name is None else f"there is no channel '{name}'")
     good = True
-    client = Client()
+    client, signers = Client(), Signers()
     try:
         for channel in chosen:
-            good &= await _test_one(client, channel, model, as_json)
+            good &= await _test_one(client, signers, channel, model, as_json)
     finally:
+        signers.close()
         await client.close()
     return good
 
 
-async def _test_one(client: Client, channel: Channel, model: str | None, as_json: bool) -> bool:
+async def _test_one(client: Client, signers: Signers, channel: Channel, model: str | None, as_json: bool) -> bool:
     names = _exposed(channel)
     asked = model or next(iter(names), None)
     problem = None
@@ -105,11 +107,11 @@ async def _test_one(client: Client, channel: Channel, model: str | None, as_json
     async with AsyncExitStack() as stack:
         if PROVIDERS[channel.provider].embedded and not channel.base_url:
             url = await stack.enter_async_context(running_sandbox())
-            channel = replace(channel, base_url=f"{url}/v1")
+            channel = replace(channel, base_url=url)
         for _, secret in channel.credentials:
             for stream in (False, True):
                 tried = await try_channel(
-                    client, PROVIDERS[channel.provider], channel, secret, names[str(asked)], stream=stream
+                    client, signers, PROVIDERS[channel.provider], channel, secret, names[str(asked)], stream=stream
                 )
                 _report(channel, asked, tried, as_json)
                 good &= tried.problem is None

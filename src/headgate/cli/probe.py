@@ -13,8 +13,11 @@ from headgate.canonical.stream import Failed, PartDelta, PartStarted, Response, 
 from headgate.canonical.usage import Usage
 from headgate.channels.channel import Channel
 from headgate.providers.provider import Provider
+from headgate.relay.clouds import finish, unwrapped
 from headgate.relay.codecs import CODECS
 from headgate.relay.outbound import Outbound, prepare
+from headgate.relay.signing import Signers
+from headgate.relay.unsigned import Unsigned
 from headgate.upstream import Answer, Client, Timeouts, UpstreamError
 
 MOST_TOKENS = 64
@@ -36,25 +39,32 @@ class Tried(Struct, frozen=True, kw_only=True):
 
 
 async def try_channel(
-    client: Client, provider: Provider, channel: Channel, secret: str, upstream_model: str, *, stream: bool
+    client: Client,
+    signers: Signers,
+    provider: Provider,
+    channel: Channel,
+    secret: str,
+    upstream_model: str,
+    *,
+    stream: bool,
 ) -> Tried:
-    """Ask one question in the provider's own protocol."""
+    """Ask one question in the protocol in which the provider's model is asked best."""
     began = time.monotonic()
+    protocol = provider.protocols(upstream_model)[0]
     try:
-        outbound = prepare(
-            provider, channel, secret, wanted=next(iter(provider.endpoints)), upstream_model=upstream_model
-        )
+        outbound = prepare(provider, channel, secret, protocol=protocol, upstream_model=upstream_model, signers=signers)
         text, usage, first_ms = await _ask(client, channel, outbound, stream=stream, began=began)
         problem = None if text or (usage and usage.total_out) else "the answer is empty"
         return Tried(
             stream=stream, problem=problem, duration_ms=_since(began), first_byte_ms=first_ms, text=text, usage=usage
         )
-    except UpstreamError as error:
-        return Tried(stream=stream, problem=str(error), duration_ms=_since(began))
+    except Unsigned as unsigned:
+        problem = f"the credential cannot be used: {unsigned.verdict.failure.message} ({unsigned.verdict.reason})"
     except Refused as refused:
-        return Tried(stream=stream, problem=refused.failure.message, duration_ms=_since(began))
-    except ValueError as error:
-        return Tried(stream=stream, problem=str(error), duration_ms=_since(began))
+        problem = refused.failure.message
+    except (UpstreamError, ValueError) as error:
+        problem = str(error)
+    return Tried(stream=stream, problem=problem, duration_ms=_since(began))
 
 
 async def _ask(
@@ -76,7 +86,9 @@ async def _ask(
         idle_s=min(channel.idle_s, LONGEST_S),
     )
     head = outbound.stream_head if stream else outbound.head
-    answer = await client.send(outbound.origin, head, body, timeouts)
+    if outbound.special:
+        head, body = await finish(outbound, head, body, [])
+    answer = unwrapped(await client.send(outbound.origin, head, body, timeouts))
     head_ms = _since(began)
     if answer.status >= 400:
         raise ValueError(await _complaint(codec, answer))
