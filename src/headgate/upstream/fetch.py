@@ -1,7 +1,7 @@
 """Fetching what a caller's address points at, without being led into the operator's own network.
 
-An address from a caller is only ever connected to after the resolved IP address was checked, at the moment of connecting
-and again on every redirect: a name that resolves differently the second time gains nothing.
+An address from a caller is only ever connected to after the resolved IP address was checked, at the moment of
+connecting and again on every redirect: a name that resolves differently the second time gains nothing.
 """
 
 from collections.abc import Callable, Collection
@@ -87,8 +87,8 @@ class Fetcher:
         await self._client.close()
 
     async def _step(self, url: str, limit: int) -> tuple[str, Fetched | None]:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             origin, _ = Origin.from_url(f"{parts.scheme}://{parts.netloc}")
         except ValueError as error:
             raise FetchFailed(str(error)) from None
