@@ -46,6 +46,7 @@ from headgate.server import asgi
 from headgate.server.account import Account, Standing
 from headgate.server.asgi import Readiness, create_asgi
 from headgate.server.lane import LaneState, Limits
+from headgate.server.listed import Listed
 from headgate.settings import Settings
 from headgate.store.changes import changes_since, drop_changes, newest_change
 from headgate.store.database import Database, StoreUnavailable
@@ -383,12 +384,18 @@ class Worker:
                 return caller
         raise Refused(UNKNOWN_KEY)
 
-    def _models(self, caller: Caller) -> list[tuple[str, str]]:
+    def _models(self, caller: Caller) -> list[Listed]:
         snapshot = self.relay.snapshot
         return [
-            (name, snapshot.routes.routes(caller.group, name)[0].channel.provider)
+            Listed(
+                name=name,
+                owner=snapshot.routes.routes(caller.group, name)[0].channel.provider,
+                context=price.context,
+                max_output=price.max_output,
+            )
             for name in snapshot.routes.models(caller.group)
-            if (caller.models is None or name in caller.models) and snapshot.price(caller.group, name) is not None
+            if (caller.models is None or name in caller.models)
+            and (price := snapshot.price(caller.group, name)) is not None
         ]
 
     async def _standing(self, caller: Caller) -> Standing:

@@ -1,24 +1,22 @@
-"""What a key may learn about itself with nothing but itself: the models it may use, and its balance.
+"""What a key may learn about itself with nothing but itself: its balance. (The models it may use: `models.py`.)
 
-These are the routes clients use to fill a model list and to show a balance (contract 5.10 and 13.2). They are no calls:
-nothing is relayed or charged, so they are ordinary FastAPI routes.
+These are the routes clients use to show a balance (contract 13.2). They are no calls: nothing is relayed or charged, so
+they are ordinary FastAPI routes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from msgspec import Struct
 
 from headgate.access.caller import Caller
-from headgate.canonical.failure import Failure, Kind, Refused
+from headgate.server.listed import Listed
 
 NANO = 1_000_000_000
 UNITS_PER_USD = 500_000
 """The unit of `quota` that clients of this family of gateways expect (contract 3.6)."""
 UNLIMITED_USD = 100_000_000
-MODELS_CREATED = 1_626_777_600
-"""A constant, as the family's other gateways answer: nobody knows when a model was made."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -35,12 +33,12 @@ class Account(Struct, frozen=True, kw_only=True):
 
     Attributes:
         caller: the caller of a request's headers and query, admitted or not; raises `Refused`.
-        models: the names a caller may ask for, with who owns each.
+        models: the models a caller may ask for.
         standing: what a caller has spent and has left; raises `StoreUnavailable`.
     """
 
     caller: Callable[[list[tuple[bytes, bytes]], bytes, str | None], Awaitable[Caller]]
-    models: Callable[[Caller], list[tuple[str, str]]]
+    models: Callable[[Caller], Sequence[Listed]]
     standing: Callable[[Caller], Awaitable[Standing]]
 
 
@@ -48,34 +46,10 @@ def routes(account: Callable[[Request], Account]) -> APIRouter:
     """The router. `account` finds the worker's `Account` for a request."""
     router = APIRouter()
 
-    async def admitted(request: Request) -> Caller:
-        address = request.client.host if request.client else ""
-        return await account(request).caller(request.scope["headers"], request.scope["query_string"], address)
-
     async def known(request: Request) -> Caller:
         return await account(request).caller(request.scope["headers"], request.scope["query_string"], None)
 
-    Admitted = Annotated[Caller, Depends(admitted)]  # noqa: N806 - a type
     Known = Annotated[Caller, Depends(known)]  # noqa: N806 - a type
-
-    @router.get("/v1/models")
-    async def list_models(request: Request, caller: Admitted) -> dict[str, Any]:
-        models = [_model(name, owner) for name, owner in account(request).models(caller)]
-        return {"success": True, "object": "list", "data": models}
-
-    @router.get("/v1/models/{model:path}")
-    async def retrieve_model(request: Request, caller: Admitted, model: str) -> dict[str, Any]:
-        for name, owner in account(request).models(caller):
-            if name == model:
-                return _model(name, owner)
-        raise Refused(
-            Failure(
-                kind=Kind.MODEL_NOT_FOUND,
-                message=f"The model '{model[:200]}' does not exist",
-                code="model_not_found",
-                param="model",
-            )
-        )
 
     @router.get("/api/usage/token")
     @router.get("/api/usage/token/", include_in_schema=False)
@@ -121,13 +95,3 @@ def routes(account: Callable[[Request], Account]) -> APIRouter:
 
 def _units(nano: int) -> int:
     return nano * UNITS_PER_USD // NANO
-
-
-def _model(name: str, owner: str) -> dict[str, Any]:
-    return {
-        "id": name,
-        "object": "model",
-        "created": MODELS_CREATED,
-        "owned_by": owner,
-        "supported_endpoint_types": ["openai"],
-    }

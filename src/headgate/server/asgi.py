@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from headgate import __version__
 from headgate.canonical.failure import Blame, Failure, Kind, Refused
 from headgate.protocols.openai_error import encode_error
-from headgate.server import account, lanes
+from headgate.server import account, lanes, models
 from headgate.server.account import Account
 from headgate.store.database import StoreUnavailable
 
@@ -55,6 +55,7 @@ def create_asgi(lifespan: Lifespan) -> FastAPI:
         expose_headers=["*"],
     )
     app.include_router(account.routes(lambda request: _worker(request).account))
+    app.include_router(models.routes(lambda request: _worker(request).account))
     _add_health(app)
     _add_errors(app)
     return app
