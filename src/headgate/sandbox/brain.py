@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import orjson
 
-from headgate.sandbox import schemas, sights
+from headgate.sandbox import schemas, script, sights
 from headgate.sandbox.prompt import Answer, Document, Picture, Prompt, Source, Tool, ToolResult, Turn
 from headgate.sandbox.tokens import split
 
@@ -33,9 +33,8 @@ def think(prompt: Prompt) -> Answer:
     """The model's answer to a prompt, cut at its stop sequences and its token limit."""
     asked = _last_user_text(prompt)
     reasoning = split(f"The user asks: {asked[:200]} I shall answer plainly.") if prompt.reasoning else ()
-    tools = _chosen_tools(prompt, asked)
-    if tools:
-        calls = tuple((tool.name, split(_json(schemas.fill(tool.schema, asked)))) for tool in tools)
+    calls = _calls(prompt, asked)
+    if calls:
         return _limited(Answer(reasoning=reasoning, calls=calls, finish="tool"), prompt.max_tokens)
     if prompt.schema is not None:
         value = schemas.fill(prompt.schema, asked) if prompt.schema else {"said": asked}
@@ -73,6 +72,15 @@ def _news(prompt: Prompt) -> tuple[Turn, ...]:
 
 def _results(prompt: Prompt) -> list[str]:
     return [item.text for turn in _news(prompt) for item in turn.items if isinstance(item, ToolResult)]
+
+
+def _calls(prompt: Prompt, asked: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The tools to call, with their arguments as tokens."""
+    told = script.next_call(prompt) if prompt.choice != "none" else None
+    if told is not None:
+        name, arguments = told
+        return ((name, split(_json(arguments))),)
+    return tuple((tool.name, split(_json(schemas.fill(tool.schema, asked)))) for tool in _chosen_tools(prompt, asked))
 
 
 def _chosen_tools(prompt: Prompt, asked: str) -> tuple[Tool, ...]:
