@@ -6,6 +6,7 @@ knows nothing of what is asked; the connection (`lane.py`) owns the order of exc
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol as Interface
 
@@ -30,6 +31,14 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 
 # CORS is open: browsers' clients show balances and chat with any gateway the user names.
 _COMMON = b"access-control-allow-origin: *\r\naccess-control-expose-headers: *\r\n"
+_COMMON_AND_CLOSE = _COMMON + b"connection: close\r\n"
+
+
+@lru_cache(maxsize=512)
+def _lines(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The status line and headers of an answer. Nearly all answers have one of a handful of heads."""
+    line = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()
+    return line + "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
 
 
 class Exchange:
@@ -120,8 +129,7 @@ class Exchange:
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         if self.gone or self.response_complete:
             return
-        head = self._head(status, headers) + b"content-length: %d\r\n\r\n" % len(body)
-        self._connection.send(head + body)
+        self._connection.send(b"%bcontent-length: %d\r\n\r\n%b" % (self._head(status, headers), len(body), body))
         self._done()
 
     def refuse(self, answer: ErrorAnswer) -> None:
@@ -163,10 +171,8 @@ class Exchange:
         self._done()
 
     def _head(self, status: int, headers: Mapping[str, str]) -> bytes:
-        line = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()
-        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
-        ending = b"" if self.keep_alive else b"connection: close\r\n"
-        return b"".join((line, self._connection.date(), fields, self._id_lines, _COMMON, ending))
+        ending = _COMMON if self.keep_alive else _COMMON_AND_CLOSE
+        return b"".join((_lines(status, tuple(headers.items())), self._connection.date(), self._id_lines, ending))
 
     def _done(self) -> None:
         self.response_complete = True

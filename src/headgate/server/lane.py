@@ -62,6 +62,15 @@ class LaneState:
         self.limits = limits
         self.connections: set[LaneProtocol] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._dated: list[tuple[bytes, bytes]] | None = None
+        self._date = b""
+
+    def date(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The date as a header line, out of uvicorn's default headers, which are a new list every second."""
+        if headers is not self._dated:
+            self._dated = headers
+            self._date = b"".join(b"date: " + value + b"\r\n" for name, value in headers if name == b"date")
+        return self._date
 
     def join(self, connection: "LaneProtocol") -> None:
         self.connections.add(connection)
@@ -311,10 +320,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def date(self) -> bytes:
         """The `date` header line, which uvicorn keeps up to date."""
-        for name, value in self.server_state.default_headers:
-            if name == b"date":
-                return b"date: " + value + b"\r\n"
-        return b""
+        return self.lane.date(self.server_state.default_headers)
 
     def answered(self, exchange: Exchange) -> None:
         """An exchange has sent its last byte: close, or go on with the next request."""
