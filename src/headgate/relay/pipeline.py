@@ -126,7 +126,7 @@ class Relay:
         client.named(call_id)
         self.running += 1
         try:
-            caller = await self._admit(client, clocks.started_ms)
+            caller = await self._identify(client)
             await self._serve(client, asked, caller, blank_receipt(call_id, clocks, asked, caller), clocks)
         except Refused as refused:
             client.refuse(CODECS[asked.protocol].encode_error(refused.failure, call_id))
@@ -143,6 +143,9 @@ class Relay:
     async def _serve(self, client: Client, asked: Asked, caller: Caller, record: Receipt, clocks: Clocks) -> None:
         """The call of a known caller: whatever happens to it leaves a receipt."""
         try:
+            barred = admit(caller, clocks.started_ms, client.address)
+            if barred is not None:
+                raise Refused(barred)
             if asked.operation == "stored":
                 await self._stored.serve(client, asked, caller, self.snapshot)
                 self._settling.free(record, caller)
@@ -175,7 +178,7 @@ class Relay:
 
     # --- who asks, for what, and can it be paid ---
 
-    async def _admit(self, client: Client, now_ms: int) -> Caller:
+    async def _identify(self, client: Client) -> Caller:
         keys = presented_keys(client.headers, client.query)
         if not keys:
             raise Refused(NO_KEY)
@@ -186,9 +189,6 @@ class Relay:
                 break
         if caller is None:
             raise Refused(UNKNOWN_KEY)
-        failure = admit(caller, now_ms, client.address)
-        if failure is not None:
-            raise Refused(failure)
         return caller
 
     async def _caller(self, digest: bytes) -> Caller | None:
