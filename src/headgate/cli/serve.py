@@ -1,5 +1,6 @@
 """`headgate serve`: bring the state in order, then hand over to uvicorn and its workers."""
 
+import gc
 import logging
 import math
 import os
@@ -203,6 +204,7 @@ def listen(settings: Settings, listener: socket.socket, banner: str) -> None:
     if settings.workers == 1:
         # uvicorn raises the signal that stopped it once more when all is done: to be told to stop is no failure.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        gc.disable()  # until all is imported
         with suppress(KeyboardInterrupt):
             Gateway(config, banner).run(sockets=[listener])
     else:
@@ -220,6 +222,8 @@ class Gateway(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.freeze()
+        gc.enable()
         typer.echo(self._banner)
 
 
