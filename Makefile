@@ -23,11 +23,12 @@ test: $(VENV)/.dev  ## Run all tests.
 	$(RUN)/pytest $(ARGS)
 
 check: $(VENV)/.dev  ## Lint, format, types, import contracts; and a report of sizes.
-	$(RUN)/ruff check
-	$(RUN)/ruff format --check
-	$(RUN)/mypy
-	$(RUN)/lint-imports
-	$(RUN)/python scripts/sizes.py src/headgate
+	@status=0; \
+	for step in "ruff check" "ruff format --check" "mypy" "lint-imports"; do \
+		echo "== $$step"; $(RUN)/$$step || status=1; \
+	done; \
+	echo "== sizes"; $(RUN)/python scripts/sizes.py src/headgate; \
+	exit $$status
 
 bench: $(VENV)/.dev  ## Measure beside HAProxy and LiteLLM; writes benchmarks/results.md.
 	$(RUN)/python benchmarks/run.py $(ARGS)
