@@ -15,8 +15,8 @@ ENDPOINTS = [
 ]
 WANTED = (
     "openai anthropic gemini vertex azure azure-deployments bedrock bedrock-mantle xai qwen deepseek moonshot zhipu "
-    "ark ark-coding minimax mistral groq openrouter together fireworks siliconflow perplexity cohere ollama vllm lm-studio "
-    "openai-compatible anthropic-compatible gemini-compatible headgate new-api sandbox"
+    "ark ark-coding minimax mistral groq openrouter together fireworks siliconflow perplexity cohere ollama vllm "
+    "lm-studio openai-compatible anthropic-compatible gemini-compatible headgate new-api sandbox"
 )
 
 
