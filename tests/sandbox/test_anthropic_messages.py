@@ -181,6 +181,14 @@ async def test_what_the_original_refuses_is_refused(client: anthropic.AsyncAnthr
         await create(client, **wishes)
 
 
+async def test_a_system_message_is_taken_after_the_users(client: anthropic.AsyncAnthropic) -> None:
+    """As models since Opus 4.8 take it, and nowhere else."""
+    system: Any = {"role": "system", "content": "Be brief."}
+    assert (await create(client, messages=[*HELLO, system])).content[0].text == "You said: Hello"  # type: ignore[union-attr]
+    with pytest.raises(anthropic.BadRequestError, match="must follow"):
+        await create(client, messages=[system, *HELLO])
+
+
 async def test_models_are_listed_in_pages(client: anthropic.AsyncAnthropic) -> None:
     """As the official client turns them."""
     names = [model.id async for model in client.models.list(limit=3)]

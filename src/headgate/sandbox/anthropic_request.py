@@ -130,13 +130,20 @@ def _turns(body: Json, messages: list[Json]) -> tuple[Turn, ...]:
         turns.append(Turn("system", (str(block["text"]),), _cache_s(block)))
     for i, message in enumerate(messages):
         role = message.get("role")
-        if role not in {"user", "assistant"}:
-            raise Refused(400, f"messages.{i}.role: Input should be 'user' or 'assistant'")
+        _check_role(role, messages[i - 1].get("role") if i else None, f"messages.{i}.role")
         turns.extend(_message_turns(role, blocks_of(message["content"]), f"messages.{i}.content"))
     if body.get("cache_control"):
         last = turns.pop()
         turns.append(Turn(last.role, last.items, _cache_s(body)))
     return tuple(turns)
+
+
+def _check_role(role: object, before: object, where: str) -> None:
+    """Models since Opus 4.8 take a system message, but only right after what the user said."""
+    if role not in {"user", "assistant", "system"}:
+        raise Refused(400, f"{where}: Input should be 'user', 'assistant' or 'system'")
+    if role == "system" and before != "user":
+        raise Refused(400, f"{where}: role 'system' must follow a 'user' message")
 
 
 def _message_turns(role: Role, blocks: list[Json], where: str) -> list[Turn]:
