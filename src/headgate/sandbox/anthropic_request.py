@@ -129,8 +129,7 @@ def _turns(body: Json, messages: list[Json]) -> tuple[Turn, ...]:
     for block in blocks_of(body.get("system") or []):
         turns.append(Turn("system", (str(block["text"]),), _cache_s(block)))
     for i, message in enumerate(messages):
-        role = message.get("role")
-        _check_role(role, messages[i - 1].get("role") if i else None, f"messages.{i}.role")
+        role = _checked_role(message.get("role"), messages[i - 1].get("role") if i else None, f"messages.{i}.role")
         turns.extend(_message_turns(role, blocks_of(message["content"]), f"messages.{i}.content"))
     if body.get("cache_control"):
         last = turns.pop()
@@ -138,12 +137,17 @@ def _turns(body: Json, messages: list[Json]) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _check_role(role: object, before: object, where: str) -> None:
+def _checked_role(role: object, before: object, where: str) -> Role:
     """Models since Opus 4.8 take a system message, but only right after what the user said."""
-    if role not in {"user", "assistant", "system"}:
-        raise Refused(400, f"{where}: Input should be 'user', 'assistant' or 'system'")
-    if role == "system" and before != "user":
-        raise Refused(400, f"{where}: role 'system' must follow a 'user' message")
+    match role:
+        case "user" | "assistant":
+            return role
+        case "system" if before == "user":
+            return role
+        case "system":
+            raise Refused(400, f"{where}: role 'system' must follow a 'user' message")
+        case _:
+            raise Refused(400, f"{where}: Input should be 'user', 'assistant' or 'system'")
 
 
 def _message_turns(role: Role, blocks: list[Json], where: str) -> list[Turn]:
