@@ -133,7 +133,7 @@ class House:
         """A channel to this house's sandbox."""
         return channel(name, self.url, models, **more)
 
-    async def apply(self, text: str) -> None:
+    async def _apply(self, text: str) -> None:
         """Make the database equal to a configuration file."""
         config = parse_config(text, "test", environ={}, check_price=parse_price)
         sealer = Sealer(master_key(None, self.directory), PURPOSE)
@@ -143,8 +143,12 @@ class House:
         """Start a gateway with this configuration."""
         self.database = await Database.open(self.database_url)
         self._stack.push_async_callback(self.database.close)
-        await self.apply(configuration(channels, **more))
+        await self._apply(configuration(channels, **more))
         return await self.another(settings)
+
+    async def reconfigure(self, channels: Sequence[Json], **more: Any) -> None:
+        """Apply another configuration while gateways run."""
+        await self._apply(configuration(channels, **more))
 
     async def another(self, settings: Json | None = None) -> Gateway:
         """One more worker on the same database and data directory."""
@@ -181,6 +185,37 @@ class House:
         async with self.database.read() as conn:
             wallet = (await conn.execute(select(users.c.wallet_id).where(users.c.name == "alice"))).scalar_one()
             return (await books.balances(conn, [wallet])).get(wallet, 0)
+
+
+class Peer:
+    """A client that sends exactly the bytes it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def to(cls, url: str) -> "Peer":
+        """Connect to a gateway."""
+        address = httpx.URL(url)
+        return cls(*await asyncio.open_connection(address.host, address.port))
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def rest(self) -> bytes:
+        """All that comes until the other side closes; then this side closes too."""
+        data = await asyncio.wait_for(self._reader.read(-1), 20)
+        await self.close()
+        return data
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
 
 
 class Door(uvicorn.Server):
