@@ -18,7 +18,7 @@ from headgate.relay.signing import Signers
 from headgate.sandbox.server import running_sandbox
 from headgate.upstream import Client
 
-app = typer.Typer(no_args_is_help=True, help="List and try channels.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List and try channels.")
 
 
 @app.command("list")
@@ -58,8 +58,8 @@ async def _list(data: DataOption, config: ConfigOption, as_json: bool) -> None:
 
 @app.command("test")
 def try_out(
-    name: Annotated[str | None, typer.Argument(help="The channel. [default: all enabled ones]")] = None,
-    model: Annotated[str | None, typer.Option(help="The model, as callers name it. [default: the first]")] = None,
+    name: Annotated[str | None, typer.Argument(help="The channel. Default: all enabled ones.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model, as callers name it. Default: the first.")] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,

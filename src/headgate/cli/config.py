@@ -10,7 +10,7 @@ from headgate.cli.place import ConfigOption, read_config
 from headgate.config.file import ConfigFile
 from headgate.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Check a configuration file.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check a configuration file.")
 
 
 @app.callback()
@@ -20,7 +20,7 @@ def config() -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="[default: --config, or headgate.yaml]")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Default: --config, or headgate.yaml.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Read a configuration file as `serve` would, and change nothing."""

@@ -7,7 +7,7 @@ from headgate.cli.place import ConfigOption, DataOption, locate, sqlite_file
 from headgate.store.migrate import pending
 from headgate.store.migrate import upgrade as migrate
 
-app = typer.Typer(no_args_is_help=True, help="Bring the database to the newest schema.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring the database to the newest schema.")
 
 
 @app.callback()

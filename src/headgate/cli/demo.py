@@ -6,7 +6,7 @@ import typer
 
 from headgate.demo import DemoFailed, run_demo
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

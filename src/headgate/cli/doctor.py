@@ -9,7 +9,7 @@ from headgate.config.document import ConfigError
 from headgate.doctor import Finding, Kind, examine
 from headgate.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _COLOURS: dict[Kind, str] = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "bad": typer.colors.RED}
 

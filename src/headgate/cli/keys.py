@@ -16,7 +16,7 @@ from headgate.cli.failures import Unable, run
 from headgate.cli.output import Row, moment, show_fields, show_json, show_table, yes
 from headgate.cli.place import ConfigOption, DataOption, JsonOption, locate, now_ms, opened
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, list and revoke API keys.")
 
 
 @app.command()
@@ -24,13 +24,13 @@ def create(
     user: Annotated[str, typer.Option(help="Whose key it is.")],
     name: Annotated[str, typer.Option(help="What people call it.")] = "default",
     group: Annotated[str | None, typer.Option(help="Another group than the user's.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="A model it may use; repeatable. [default: all]")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="A model it may use; repeatable. Default: all.")] = None,
     address: Annotated[
         list[str] | None,
-        typer.Option(help="An address or network it may come from; repeatable. [default: all]"),
+        typer.Option(help="An address or network it may come from; repeatable. Default: all."),
     ] = None,
     limit: Annotated[
-        str | None, typer.Option("--limit-usd", help="What it may spend in all. [default: no limit]")
+        str | None, typer.Option("--limit-usd", help="What it may spend in all. Default: no limit.")
     ] = None,
     expires: Annotated[str | None, typer.Option(help="A date, or date and time (UTC), when it expires.")] = None,
     data: DataOption = None,

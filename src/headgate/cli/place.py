@@ -21,11 +21,11 @@ from headgate.store.secrets import Sealer, master_key
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="The data directory. [default: $HEADGATE_DATA, or ./data]"),
+    typer.Option("--data", metavar="DIR", help="The data directory. Default: $HEADGATE_DATA, or ./data."),
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The configuration file. [default: $HEADGATE_CONFIG]"),
+    typer.Option("--config", metavar="FILE", help="The configuration file. Default: $HEADGATE_CONFIG."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 

@@ -7,7 +7,7 @@ import typer
 from headgate.cli.output import show_json, show_table
 from headgate.providers.registry import PROVIDERS
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

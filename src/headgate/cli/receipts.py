@@ -26,7 +26,9 @@ LONGEST_MS = 1_800_000
 """Calls that took longer are not printed."""
 PAGE = 500
 
-app = typer.Typer(no_args_is_help=True, help="List, show and follow the records of finished calls.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List, show and follow the records of finished calls."
+)
 
 Wanted = tuple[str | None, str | None, str | None, str | None]
 """User, key, model, ending."""

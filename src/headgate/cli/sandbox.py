@@ -7,7 +7,7 @@ import typer
 
 from headgate.sandbox.server import serve
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

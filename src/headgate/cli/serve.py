@@ -38,7 +38,7 @@ KEEP_ALIVE_S = 75
 START_S = 60.0
 """How long workers may take to start before the banner is given up."""
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Prepared(Struct, frozen=True):
@@ -52,11 +52,11 @@ class Prepared(Struct, frozen=True):
 def serve(
     config: ConfigOption = None,
     data: DataOption = None,
-    host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one. [default: 8502]")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that share the port. [default: 1]")] = None,
-    log_format: Annotated[str | None, typer.Option(help="console or json. [default: console]")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [default: info]")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on. Default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one. Default: 8502.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port. Default: 1.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json. Default: console.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default: info.")] = None,
     call_log: Annotated[bool | None, typer.Option("--call-log/--no-call-log", help="A log line a call.")] = None,
 ) -> None:
     """Start the gateway.

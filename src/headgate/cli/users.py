@@ -13,7 +13,7 @@ from headgate.cli.failures import Unable, run
 from headgate.cli.output import Row, show_json, show_table, yes
 from headgate.cli.place import ConfigOption, DataOption, JsonOption, locate, now_ms, opened
 
-app = typer.Typer(no_args_is_help=True, help="Make, credit and list users.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, credit and list users.")
 
 
 @app.command()
