@@ -9,7 +9,6 @@ from headgate.relay.outbound import Outbound, prepare, with_forwarded
 from headgate.relay.signing import Signers
 from relay.test_google_tokens import key_file
 
-
 KEY = "sk-1"
 
 
