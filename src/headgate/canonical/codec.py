@@ -37,6 +37,9 @@ class Peek(Struct, frozen=True, kw_only=True):
     documents: int = 0
     tools: bool = False
     web_search: bool = False
+    service_tier: str | None = None
+    """The tier that the caller asks for by name, where the vendor prices tiers differently (OpenAI's `priority` and
+    `flex`, Anthropic's `fast` speed)."""
 
 
 class Patch(Struct, frozen=True, kw_only=True):

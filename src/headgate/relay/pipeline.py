@@ -217,7 +217,7 @@ class Relay:
         failure = may_use(caller, peek.model)
         if failure is not None:
             raise Refused(failure)
-        price = snapshot.price(caller.group, peek.model)
+        price = snapshot.price(caller.group, peek.model, peek.service_tier)
         if price is None or not covers(price, Usage(input=1, output=1)):
             # A price per image, say, knows nothing of chat, and must not make it free.
             raise Refused(_unpriced(peek.model))

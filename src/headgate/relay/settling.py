@@ -84,7 +84,7 @@ class Settling:
                 reasoning=max(usage.reasoning, counted.reasoning),
             )
         way = progress.way
-        cost = call.snapshot.cost(way) if way is not None else None
+        cost = call.snapshot.cost(way, call.peek.service_tier) if way is not None else None
         charge_nano = charge(call.price, usage, call.multiplier_ppm)
         cost_nano = charge(cost, usage) if cost is not None else 0
         record = self._record(call, progress, ending, 200)

@@ -62,20 +62,21 @@ class Snapshot:
         """The group's price multiplier; an unknown group pays the plain price."""
         return self._multipliers_ppm.get(group, PPM)
 
-    def price(self, group: str, model: str) -> Price | None:
+    def price(self, group: str, model: str, service_tier: str | None = None) -> Price | None:
         """What callers of the group pay for the model now: the operator's price for the name; else the catalogue's for
         what the best route really is. None where nobody knows one."""
         routes = self.routes.routes(group, model)
         if not routes:
-            return self.prices.find(model)
+            return self.prices.find(model, None, service_tier)
         first = routes[0]
         provider = self._providers.get(first.channel.provider)
         catalogue = provider.catalogue if provider is not None else None
-        return self.prices.find(model, catalogue) or self.prices.find(first.upstream_model, catalogue)
+        find = self.prices.find
+        return find(model, catalogue, service_tier) or find(first.upstream_model, catalogue, service_tier)
 
-    def cost(self, way: Way) -> Price | None:
+    def cost(self, way: Way, service_tier: str | None = None) -> Price | None:
         """What the upstream charges us now; None where nobody knows."""
-        return self.prices.cost(way.route.upstream_model, way.catalogue)
+        return self.prices.cost(way.route.upstream_model, way.catalogue, service_tier)
 
     def way(self, route: Route, credential: tuple[int, str], wanted: ProtocolName, *, search: bool = False) -> Way:
         """How to use a route with a credential for a caller of protocol `wanted`, who with `search` wants to search

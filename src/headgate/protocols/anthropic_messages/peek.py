@@ -47,6 +47,7 @@ class _Body(Struct):
     max_tokens: int | None = None
     stream: bool | None = None
     output_config: Raw = _ABSENT
+    speed: Any = None
 
 
 class _ToolType(Struct):
@@ -136,6 +137,7 @@ def peek(body: bytes, path_model: str | None) -> Peek:
         documents=counts.documents,
         tools=tools > 0,
         web_search=search,
+        service_tier=parsed.speed if isinstance(parsed.speed, str) else None,
     )
 
 

@@ -50,6 +50,7 @@ class Glance(Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
+    service_tier: Any = None
     tools: Raw = ABSENT
     functions: Raw = ABSENT
     response_format: Raw = ABSENT
@@ -108,6 +109,7 @@ def peek(body: bytes, path_model: str | None = None) -> Peek:
         documents=documents,
         tools=_filled(glance.tools) or _filled(glance.functions),
         web_search=_searches(glance),
+        service_tier=glance.service_tier if isinstance(glance.service_tier, str) else None,
     )
 
 

@@ -7,6 +7,7 @@ upstream as it came, nor one that spells a priced member in other capitals (Go's
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -65,6 +66,7 @@ class Glance(Struct):
     input: Raw = Raw()
     instructions: Raw = Raw()
     max_output_tokens: int | None = None
+    service_tier: Any = None
     tools: Raw = Raw()
     text: Raw = Raw()
     prompt: Raw = Raw()
@@ -125,6 +127,7 @@ def peek(body: bytes, path_model: str | None = None) -> Peek:
         documents=documents,
         tools=_present(glance.tools) and bytes(glance.tools) != b"[]",
         web_search=_searches(glance.tools),
+        service_tier=glance.service_tier if isinstance(glance.service_tier, str) else None,
     )
 
 
