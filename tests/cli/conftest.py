@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -61,11 +62,13 @@ class Gateway:
 
     def __init__(self, *arguments: object) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        # A file, not a pipe: nobody reads along, and a gateway whose log is stuck is stuck itself.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop
         self.process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "headgate", "serve", "--port", "0", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             env=environment,
         )
@@ -102,9 +105,11 @@ class Gateway:
         """Stop it, or with 0 wait until it stops; its exit code and what it said on stderr."""
         if number and self.process.poll() is None:
             self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=30)
+        out, _ = self.process.communicate(timeout=30)
         self.said += out.splitlines()
-        return self.process.returncode, errors
+        with self._errors as errors:
+            errors.seek(0)
+            return self.process.returncode, errors.read()
 
 
 Serve = Callable[..., Gateway]
