@@ -148,16 +148,16 @@ def test_web_search_keeps_domains_and_place() -> None:
             "user_location": {"type": "approximate", "city": "Rome", "country": "IT"},
         }
     ]
-    assert dropped == ("web_search.dates",)
+    assert dropped == ("tools.web_search.from_date",)
     declared, dropped = tools(WebSearch(allowed_domains=("a",), blocked_domains=("b",)))
     assert "blocked_domains" not in declared[0]
-    assert dropped == ("web_search.blocked_domains",)
+    assert dropped == ("tools.web_search.blocked_domains",)
     assert tools(WebSearch(blocked_domains=("b",)))[0][0]["blocked_domains"] == ["b"]
 
 
 def test_web_search_a_host_has_not_is_named() -> None:
     """Some hosts of Claude have no search."""
-    assert tools(WebSearch(), quirks=Quirks(web_search="none")) == (None, ("web_search",))
+    assert tools(WebSearch(), quirks=Quirks(web_search="none")) == (None, ("tools.web_search",))
 
 
 def test_a_required_search_is_forced() -> None:

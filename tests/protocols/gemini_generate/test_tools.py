@@ -63,7 +63,7 @@ def test_a_foreign_search_becomes_google_search_and_says_what_it_loses() -> None
     body, dropped = encoded(asking(tools=(search,)))
     span = {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-02-01T23:59:59Z"}
     assert body["tools"] == [{"googleSearch": {"timeRangeFilter": span}}]
-    assert dropped == ("web_search.max_uses", "web_search.allowed_domains")
+    assert dropped == ("tools.web_search.max_uses", "tools.web_search.allowed_domains")
     old, _ = encoded(asking(tools=(WebSearch(),)), Quirks(web_search_tool="googleSearchRetrieval"))
     assert old["tools"] == [{"googleSearchRetrieval": {}}]
     assert encoded(asking(tools=(WebSearch(),)), Quirks(web_search="none"))[1] == ("tools.web_search",)

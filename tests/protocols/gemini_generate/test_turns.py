@@ -132,7 +132,7 @@ def test_encrypted_thoughts_of_others_are_named() -> None:
     thought = Reasoning(redacted=Signature("anthropic_messages", "x"))
     body, dropped = encoded(asking(said("user", "Hi"), said("assistant", thought, "Ho")))
     assert body["contents"][1]["parts"] == [{"text": "Ho"}]
-    assert dropped == ("messages.reasoning.redacted",)
+    assert dropped == ("reasoning.foreign",)
 
 
 def test_a_refusal_is_the_models_words() -> None:
@@ -176,7 +176,7 @@ def test_an_unanswered_foreign_tool_is_named() -> None:
     """A call without answer would be a 400."""
     call = ServerToolCall(id="s1", name="web_search", input="{}")
     _, dropped = encoded(asking(said("user", "Hi"), said("assistant", call)))
-    assert dropped == ("messages.server_tool_call",)
+    assert dropped == ("server_tools.foreign",)
 
 
 def test_remembered_sound_is_its_transcript_or_refused() -> None:

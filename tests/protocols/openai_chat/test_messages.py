@@ -214,7 +214,7 @@ def test_cache_hints_go_to_those_who_asked_here() -> None:
     text = Text(text="x", cache=CacheHint())
     assert encode(Message(role="user", parts=(text,)))[0][0]["content"][0]["cache_control"] == {"type": "ephemeral"}
     wire, dropped = encode(Message(role="user", parts=(text,)), origin="anthropic_messages")
-    assert (wire[0]["content"], dropped) == ("x", ("cache",))
+    assert (wire[0]["content"], dropped) == ("x", ("cache_control",))
     wire, dropped = encode(Message(role="user", parts=(text,)), origin="anthropic_messages", cache_control=True)
     assert ("cache_control" in wire[0]["content"][0], dropped) == (True, ())
     assert parts(content="x", cache_control={"type": "ephemeral"}) == (text,)

@@ -69,7 +69,7 @@ def test_foreign_wishes_without_words_are_named() -> None:
     )
     wire, encoded = encode(request)
     assert wire.keys() == {"model", "messages"}
-    assert encoded.dropped == ("top_k", "image_output", "extensions")
+    assert encoded.dropped == ("top_k", "image_config", "x")
 
 
 def test_refused_parameters_are_dropped_and_named() -> None:

@@ -55,7 +55,7 @@ def test_foreign_server_tools_are_named() -> None:
         messages=(),
         tools=(ServerTool(name="code_execution", provider_data={"gemini_generate": {"codeExecution": {}}}),),
     )
-    assert encode(request) == ({}, ("tools.server",))
+    assert encode(request) == ({}, ("tools.code_execution",))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,9 @@ FOREIGN = WebSearch(
     from_date="2026-01-01",
     user_location={"city": "Utrecht"},
 )
+LOST = tuple(
+    f"tools.web_search.{name}" for name in ("from_date", "allowed_domains", "max_uses", "context", "user_location")
+)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ FOREIGN = WebSearch(
                     "user_location": {"type": "approximate", "approximate": {"city": "Utrecht"}},
                 }
             },
-            ("web_search.dates", "web_search.domains", "web_search.max_uses"),
+            LOST[:3],
         ),
         (
             "search_parameters",
@@ -178,11 +181,11 @@ FOREIGN = WebSearch(
                     "from_date": "2026-01-01",
                 }
             },
-            ("web_search.max_uses",),
+            LOST[2:],
         ),
-        ("enable_search", {"enable_search": True}, ("web_search.dates", "web_search.domains", "web_search.max_uses")),
-        ("plugin", {"plugins": [{"id": "web"}]}, ("web_search.dates", "web_search.domains", "web_search.max_uses")),
-        ("none", {}, ("web_search",)),
+        ("enable_search", {"enable_search": True}, LOST),
+        ("plugin", {"plugins": [{"id": "web"}]}, LOST),
+        ("none", {}, ("tools.web_search",)),
     ],
 )
 def test_foreign_search_is_asked_for_in_the_upstreams_way(

@@ -220,7 +220,7 @@ def test_system_blocks_stay_apart() -> None:
     system = Message(role="system", parts=(Text(text="a", cache=CacheHint()), Text(text="b")))
     body, dropped = encode(chat(system, Message(role="user", parts=(Text(text="hi"),))))
     assert [part["text"] for part in body["input"][0]["content"]] == ["a", "b"]
-    assert dropped == ("cache",)
+    assert dropped == ("cache_control",)
 
 
 def test_media_are_read_in_all_their_forms() -> None:
@@ -375,7 +375,7 @@ def test_wishes_without_a_field_are_named() -> None:
         "frequency_penalty",
         "presence_penalty",
         "logit_bias",
-        "cache",
+        "cache_control",
         "store",
         "service_tier",
         "group",

@@ -2,12 +2,11 @@
 
 `request` (with `messages`, `blocks`, `media`, `tools`, `thinking`) reads and writes what is asked; `response` and
 `stream` the answer; `usage` un-nests its counts; `errors` tells failures; `peek` and `meter` serve calls that are
-passed through as they are; `losses` lists what this protocol cannot say. `wire` is the JSON edge. `CODEC` is all of it.
+passed through as they are. `wire` is the JSON edge. `CODEC` is all of it.
 """
 
 from headgate.canonical.codec import Codec
 from headgate.protocols.anthropic_messages.errors import decode_error, encode_error, encode_stream_error
-from headgate.protocols.anthropic_messages.losses import FATES
 from headgate.protocols.anthropic_messages.meter import meter, read, read_delivered
 from headgate.protocols.anthropic_messages.peek import patch, peek
 from headgate.protocols.anthropic_messages.request import check_portable, decode_request, encode_request
@@ -37,4 +36,4 @@ CODEC = Codec(
     check_portable=check_portable,
 )
 
-__all__ = ["CODEC", "FATES"]
+__all__ = ["CODEC"]

@@ -11,7 +11,6 @@ from headgate.canonical.failure import refuse
 from headgate.canonical.parts import File, Image, Source
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Request
-from headgate.protocols.anthropic_messages.losses import Losses
 from headgate.protocols.anthropic_messages.wire import (
     ORIGIN,
     Obj,
@@ -25,6 +24,7 @@ from headgate.protocols.anthropic_messages.wire import (
     own,
     rest,
 )
+from headgate.protocols.losses import Losses
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _MAGIC = {"/9j/": "image/jpeg", "iVBOR": "image/png", "R0lGOD": "image/gif", "UklGR": "image/webp"}

@@ -34,9 +34,9 @@ from headgate.canonical.request import Message, Request
 from headgate.protocols.anthropic_messages.blocks import kept_block, redacted_block, server_use_block, tool_input
 from headgate.protocols.anthropic_messages.citations import return_citation
 from headgate.protocols.anthropic_messages.ids import wire_id
-from headgate.protocols.anthropic_messages.losses import Losses
 from headgate.protocols.anthropic_messages.media import encode_file, encode_image
 from headgate.protocols.anthropic_messages.wire import ORIGIN, Obj, cache_control, own
+from headgate.protocols.losses import Losses
 
 WireRole = Literal["user", "assistant", "system"]
 

@@ -1,7 +1,7 @@
 """A Messages request to canonical, and canonical to a Messages request.
 
 Decoding keeps every field: what the canonical request has no place for goes to `extensions` or into a part's bag, and
-comes out again where the upstream speaks this protocol too. Encoding names what it cannot carry (`losses.FATES`).
+comes out again where the upstream speaks this protocol too. Encoding names what it cannot carry (`protocols.losses`).
 """
 
 from msgspec.structs import replace
@@ -18,7 +18,6 @@ from headgate.canonical.request import (
     Role,
 )
 from headgate.protocols.anthropic_messages.blocks import decode_block, decode_content
-from headgate.protocols.anthropic_messages.losses import Losses
 from headgate.protocols.anthropic_messages.messages import encode_messages
 from headgate.protocols.anthropic_messages.thinking import Plan, plan
 from headgate.protocols.anthropic_messages.tools import (
@@ -46,6 +45,7 @@ from headgate.protocols.anthropic_messages.wire import (
     rest,
     strings,
 )
+from headgate.protocols.losses import Losses
 
 _EFFORTS: dict[str, Effort] = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 _THINKING = frozenset({"enabled", "adaptive", "disabled"})
@@ -369,9 +369,9 @@ def _name_dropped(request: Request, losses: Losses) -> None:
     if request.seed is not None:
         losses.drop("seed")
     if request.audio:
-        losses.drop("audio_output")
+        losses.drop("audio")
     if request.image:
-        losses.drop("image_output")
+        losses.drop("image_config")
 
 
 def _extend(body: Obj, request: Request, losses: Losses) -> None:

@@ -11,7 +11,6 @@ from headgate.canonical.failure import refuse
 from headgate.canonical.parts import Json
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Request, ServerTool, Tool, ToolChoice, WebSearch
-from headgate.protocols.anthropic_messages.losses import Losses
 from headgate.protocols.anthropic_messages.wire import (
     ORIGIN,
     Obj,
@@ -26,6 +25,7 @@ from headgate.protocols.anthropic_messages.wire import (
     rest,
     strings,
 )
+from headgate.protocols.losses import Losses
 
 AnyTool = Tool | WebSearch | ServerTool
 
@@ -171,10 +171,11 @@ def closed(schema: Json) -> Json:
 
 def _encode_search(tool: WebSearch, quirks: Quirks, losses: Losses) -> list[Obj]:
     if quirks.web_search == "none":
-        losses.drop("web_search")
+        losses.drop("tools.web_search")
         return []
-    if tool.from_date or tool.to_date:
-        losses.drop("web_search.dates")
+    for wish in ("from_date", "to_date"):
+        if getattr(tool, wish):
+            losses.drop(f"tools.web_search.{wish}")
     uses = tool.max_uses or (_CONTEXT_USES[tool.context] if tool.context else None)
     encoded: Obj = {"type": quirks.web_search_tool or _WEB_SEARCH, "name": "web_search"}
     if uses:
@@ -182,7 +183,7 @@ def _encode_search(tool: WebSearch, quirks: Quirks, losses: Losses) -> list[Obj]
     if tool.allowed_domains:
         encoded["allowed_domains"] = tool.allowed_domains
         if tool.blocked_domains:
-            losses.drop("web_search.blocked_domains")
+            losses.drop("tools.web_search.blocked_domains")
     elif tool.blocked_domains:
         encoded["blocked_domains"] = tool.blocked_domains
     place = _place(tool)

@@ -240,7 +240,7 @@ def _encode_image(request: Request, out: dict[str, Json], dropped: list[str]) ->
     names = {"aspect_ratio": "aspectRatio", "size": "imageSize"}
     config: dict[str, Json] = {}
     config.update({names[name]: value for name, value in request.image.items() if name in names and value is not None})
-    dropped += [f"image.{name}" for name in request.image if name not in names]
+    dropped += [f"image_config.{name}" for name in request.image if name not in names]
     if config:
         out["imageConfig"] = config
 

@@ -125,7 +125,8 @@ def encode_tools(request: Request, target: Target) -> tuple[list[Json], list[str
     told = False
     for tool in request.tools:
         if isinstance(tool, Tool):
-            dropped += ["tools.cache_control"] if tool.cache else []
+            dropped += ["cache_control"] if tool.cache else []
+            dropped += ["tools.strict"] if tool.strict and NAME not in tool.provider_data else []
             out += [] if told else [{"functionDeclarations": declared}]
             told = True
             continue
@@ -171,7 +172,7 @@ def _encode_search(tool: WebSearch, target: Target) -> tuple[Json | None, list[s
         "user_location": tool.user_location,
         "required": tool.required,
     }
-    dropped = [f"web_search.{name}" for name, value in wishes.items() if value]
+    dropped = [f"tools.web_search.{name}" for name, value in wishes.items() if value]
     config: dict[str, Json] = {}
     if tool.from_date and tool.to_date:
         config["timeRangeFilter"] = {
@@ -180,7 +181,7 @@ def _encode_search(tool: WebSearch, target: Target) -> tuple[Json | None, list[s
         }
     elif tool.from_date or tool.to_date:
         # The filter must have both ends (google-genai 3.4, `Interval`).
-        dropped.append("web_search.from_date" if tool.from_date else "web_search.to_date")
+        dropped.append("tools.web_search.from_date" if tool.from_date else "tools.web_search.to_date")
     return {target.quirks.web_search_tool or "googleSearch": config}, dropped
 
 

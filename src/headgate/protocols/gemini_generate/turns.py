@@ -214,7 +214,7 @@ class _Writer:
         own = part.provider_data.get(NAME)
         signature = self._sign(part.signature) if part.signature else None
         if part.redacted is not None:
-            self._drop("messages.reasoning.redacted")
+            self._drop("reasoning.foreign")
         if not part.text and not signature and not own:
             return []
         out: dict[str, Json] = {**own} if own else {"text": part.text}
@@ -223,6 +223,8 @@ class _Writer:
 
     def _written(self, part: Text) -> list[dict[str, Json]]:
         signature = self._sign(part.signature) if part.signature else None
+        if part.citations:
+            self._drop("citations.foreign")
         pieces = split_images(part.text) if "](data:image/" in part.text else [part.text]
         out: list[dict[str, Json]] = []
         for piece in pieces:
@@ -248,7 +250,7 @@ class _Writer:
             return
         result = results.get(part.id)
         if result is None:
-            self._drop("messages.server_tool_call")
+            self._drop("server_tools.foreign")
             return
         call = ToolCall(id=part.id, name=part.name, arguments=part.input)
         encoded = encode_part(call, self._sign)

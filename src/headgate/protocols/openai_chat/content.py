@@ -17,7 +17,7 @@ from headgate.canonical.parts import (
     Text,
     Video,
 )
-from headgate.protocols.openai_chat.losses import Losses
+from headgate.protocols.losses import Losses
 from headgate.protocols.openai_chat.wire import JsonObject, bag, optional, own, required, rest, wrong
 
 _DATA_URL = re.compile(r"data:(?P<type>[^,;]*)(?P<parameters>(?:;[^,;]*)*?)(?P<base64>;base64)?,", re.IGNORECASE)
@@ -189,7 +189,7 @@ def encode_part(part: Part, *, hints: bool, losses: Losses) -> JsonObject:
         Refused: the part cannot be said in this protocol.
     """
     if not hints and getattr(part, "cache", None) is not None:
-        losses.drop("cache")
+        losses.drop("cache_control")
     match part:
         case Text():
             others = own(part.provider_data) if hints else {}
@@ -203,7 +203,7 @@ def encode_part(part: Part, *, hints: bool, losses: Losses) -> JsonObject:
         case Audio():
             return _encode_audio(part) | _hint(part.cache, hints)
         case File():
-            return _encode_file(part) | _hint(part.cache, hints)
+            return _encode_file(part, losses) | _hint(part.cache, hints)
         case Video() if own(part.provider_data).get("type") == "video_url":
             return {**own(part.provider_data), **_hint(part.cache, hints)}
         case _:
@@ -238,8 +238,12 @@ def _encode_audio(audio: Audio) -> JsonObject:
     return {"type": "input_audio", "input_audio": {"data": source.data, "format": format_}}
 
 
-def _encode_file(file: File) -> JsonObject:
+def _encode_file(file: File, losses: Losses) -> JsonObject:
     """A document. Plain text goes as text, under its name; OpenAI wants a file name beside data."""
+    if file.citations_enabled:
+        losses.drop("file.citations")
+    if file.context and (file.text is None or file.filename):
+        losses.drop("file.context")
     if file.text is not None:
         title = file.filename or file.context
         return {"type": "text", "text": f"{title}:\n\n{file.text}" if title else file.text}

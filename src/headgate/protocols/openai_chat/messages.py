@@ -30,6 +30,7 @@ from headgate.canonical.parts import (
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Message
 from headgate.canonical.signature import carry, uncarry
+from headgate.protocols.losses import Losses
 from headgate.protocols.openai_chat.content import (
     decode_cache,
     decode_content,
@@ -39,7 +40,6 @@ from headgate.protocols.openai_chat.content import (
     split_images,
     unsaid,
 )
-from headgate.protocols.openai_chat.losses import Losses
 from headgate.protocols.openai_chat.reasoning import decode_thoughts, return_thoughts
 from headgate.protocols.openai_chat.wire import (
     NAME,
@@ -370,7 +370,7 @@ def _encode_result(part: Part, moved: list[JsonObject], losses: Losses, *, hints
     if legacy.get("legacy"):
         return {"role": "function", "name": part.name, "content": _shortest(content)}
     if not hints and part.cache is not None:
-        losses.drop("cache")
+        losses.drop("cache_control")
     wire: JsonObject = {"role": "tool", "tool_call_id": part.call_id, "content": _shortest(content)}
     if part.name:
         wire["name"] = part.name

@@ -12,7 +12,7 @@ from headgate.canonical.parts import Json, Reasoning
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Effort, ReasoningControl, Request
 from headgate.canonical.signature import carry, uncarry
-from headgate.protocols.openai_chat.losses import Losses
+from headgate.protocols.losses import Losses
 from headgate.protocols.openai_chat.wire import NAME, JsonObject, bag, optional, own, rest, wrong
 
 _EFFORTS: tuple[str, ...] = get_args(Effort)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from headgate.canonical.failure import refuse
-from headgate.canonical.parts import Json
+from headgate.canonical.parts import File, Json
 from headgate.canonical.quirks import Encoded, Quirks, Target
 from headgate.canonical.request import Request, ResponseFormat
+from headgate.protocols.losses import Losses
 from headgate.protocols.openai_chat.content import decode_cache
-from headgate.protocols.openai_chat.losses import Losses
 from headgate.protocols.openai_chat.messages import decode_messages, encode_messages
 from headgate.protocols.openai_chat.peek import peek
 from headgate.protocols.openai_chat.reasoning import decode_control, encode_control
@@ -217,6 +217,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     """
     if request.previous_response_id is not None:
         raise refuse("'previous_response_id' needs an upstream of the Responses API.", param="previous_response_id")
+    _refuse_foreign_files(request)
     quirks = target.quirks
     losses = Losses()
     mine = request.origin == NAME
@@ -241,12 +242,20 @@ def encode_request(request: Request, target: Target) -> Encoded:
     return Encoded(body=dump(wire), dropped=losses.names)
 
 
+def _refuse_foreign_files(request: Request) -> None:
+    """A file id is its vendor's own; both of OpenAI's protocols share theirs."""
+    if request.origin in ("openai_chat", "openai_responses"):
+        return
+    for message in request.messages:
+        if any(isinstance(part, File) and part.source.file_id is not None for part in message.parts):
+            raise refuse("A file that another vendor keeps cannot be sent to this model: send its content.")
+
+
 _CANONICAL_NAMES = {
     "max_tokens": "max_output_tokens",
     "max_completion_tokens": "max_output_tokens",
     "reasoning_effort": "reasoning",
     "thinking": "reasoning",
-    "audio": "audio_output",
 }
 
 
@@ -325,9 +334,9 @@ def _encode_own(request: Request, losses: Losses, *, mine: bool) -> JsonObject:
         return wire
     for name, value in (
         ("top_k", request.top_k),
-        ("cache", request.cache),
-        ("image_output", request.image),
-        ("extensions", request.extensions),
+        ("cache_control", request.cache),
+        ("image_config", request.image),
+        *request.extensions.items(),
     ):
         if value:
             losses.drop(name)

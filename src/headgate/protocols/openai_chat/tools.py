@@ -6,8 +6,8 @@ from headgate.canonical.custom_tools import as_function
 from headgate.canonical.parts import Json
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Request, ServerTool, Tool, ToolChoice, WebSearch
+from headgate.protocols.losses import Losses
 from headgate.protocols.openai_chat.content import decode_cache, encode_cache
-from headgate.protocols.openai_chat.losses import Losses
 from headgate.protocols.openai_chat.wire import JsonObject, bag, objects, optional, own, required, rest, wrong
 
 AnyTool = Tool | WebSearch | ServerTool
@@ -191,7 +191,7 @@ def encode_tools(request: Request, quirks: Quirks, losses: Losses, *, hints: boo
             case ServerTool() if own(tool.provider_data):
                 tools.append(dict(own(tool.provider_data)))
             case ServerTool():
-                losses.drop("tools.server")
+                losses.drop(f"tools.{tool.name}")
     if tools and legacy:
         members["functions"] = [tool["function"] for tool in tools if "function" in tool]
     elif tools:
@@ -210,7 +210,7 @@ def _encode_function(tool: Tool, losses: Losses, *, hints: bool) -> JsonObject:
     if tool.strict is not None:
         function["strict"] = tool.strict
     if not hints and tool.cache is not None:
-        losses.drop("cache")
+        losses.drop("cache_control")
     extra = {**encode_cache(tool.cache), **own(tool.provider_data)} if hints else {}
     return {"type": "function", "function": function, **extra}
 
@@ -225,10 +225,12 @@ def _encode_search(
             tools.append(dict(_object(said["tool"])))
         case "native":
             members["web_search_options"] = _object(said.get("web_search_options")) or _options(search)
-            _name_lost(search, losses, "dates", "domains", "max_uses")
+            _name_lost(search, losses, *_DATES, *_DOMAINS, "max_uses")
         case "search_parameters":
             members["search_parameters"] = _object(said.get("search_parameters")) or _parameters(search)
-            _name_lost(search, losses, "max_uses")
+            _name_lost(search, losses, "max_uses", "context", "user_location")
+            if search.allowed_domains:
+                _name_lost(search, losses, "blocked_domains")
         case "enable_search":
             members["enable_search"] = True
             options = dict(_object(said.get("search_options")))
@@ -236,12 +238,12 @@ def _encode_search(
                 options["forced_search"] = True
             if options:
                 members["search_options"] = options
-            _name_lost(search, losses, "dates", "domains", "max_uses")
+            _name_lost(search, losses, *_DATES, *_DOMAINS, "max_uses", "context", "user_location")
         case "plugin":
             members.setdefault("plugins", []).append(_object(said.get("plugin")) or {"id": "web"})
-            _name_lost(search, losses, "dates", "domains", "max_uses")
+            _name_lost(search, losses, *_DATES, *_DOMAINS, "max_uses", "context", "user_location")
         case "none":
-            losses.drop("web_search")
+            losses.drop("tools.web_search")
 
 
 def _options(search: WebSearch) -> JsonObject:
@@ -267,15 +269,14 @@ def _parameters(search: WebSearch) -> JsonObject:
     return parameters
 
 
-def _name_lost(search: WebSearch, losses: Losses, *kinds: str) -> None:
-    lost = {
-        "dates": search.from_date or search.to_date,
-        "domains": search.allowed_domains or search.blocked_domains,
-        "max_uses": search.max_uses,
-    }
-    for kind in kinds:
-        if lost[kind]:
-            losses.drop(f"web_search.{kind}")
+_DATES = ("from_date", "to_date")
+_DOMAINS = ("allowed_domains", "blocked_domains")
+
+
+def _name_lost(search: WebSearch, losses: Losses, *wishes: str) -> None:
+    for wish in wishes:
+        if getattr(search, wish):
+            losses.drop(f"tools.web_search.{wish}")
 
 
 def _object(value: Json) -> Mapping[str, Json]:

@@ -191,18 +191,18 @@ def _encode_text(part: Text, dropped: list[str]) -> Object:
 def _drop_cache(hint: CacheHint | None, dropped: list[str]) -> None:
     """Prompts are cached without being asked; only the newest models know explicit marks."""
     if hint is not None:
-        dropped.append("cache")
+        dropped.append("cache_control")
 
 
 def _encode_file(part: File, dropped: list[str], *, own_files: bool) -> Object:
     if part.citations_enabled:
-        dropped.append("citations")
+        dropped.append("file.citations")
     heading = "\n".join(word for word in (part.filename, part.context) if word)
     text = part.text if part.text is not None or own_files else _plain_text(part.source)
     if text is not None:
         return {"type": "input_text", "text": f"{heading}\n\n{text}" if heading else text}
     if part.context:
-        dropped.append("documents.context")
+        dropped.append("file.context")
     wire: Object = {"type": "input_file"}
     if part.source.data is not None:
         media_type = part.source.media_type or "application/pdf"

@@ -30,8 +30,8 @@ _ABSENT = (
     ("presence_penalty", "presence_penalty"),
     ("logit_bias", "logit_bias"),
     ("prediction", "prediction"),
-    ("image", "image_output"),
-    ("cache", "cache"),
+    ("image", "image_config"),
+    ("cache", "cache_control"),
 )
 
 

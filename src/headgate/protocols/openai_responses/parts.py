@@ -333,7 +333,7 @@ def output_item(part: ToolResult, voice: Voice, dropped: list[str]) -> Object:
     kind = "custom_tool_call_output" if part.custom else "function_call_output"
     extra = own_object(part.provider_data, "item") or {}
     if part.cache is not None:
-        dropped.append("cache")
+        dropped.append("cache_control")
     content = [encode_input(one, dropped, own_files=voice.own) for one in part.content]
     if part.is_error:
         content = _told_as_error(content)

@@ -191,11 +191,10 @@ def _encode_search(tool: WebSearch, quirks: Quirks, dropped: list[str]) -> Objec
     if tool.user_location:
         wire["user_location"] = {"type": "approximate", **_location(tool.user_location)}
     if tool.blocked_domains:
-        dropped.append("web_search.domains")
+        dropped.append("tools.web_search.blocked_domains")
     if tool.max_uses is not None:
-        dropped.append("web_search.max_uses")
-    if tool.from_date or tool.to_date:
-        dropped.append("web_search.dates")
+        dropped.append("tools.web_search.max_uses")
+    dropped.extend(f"tools.web_search.{name}" for name in ("from_date", "to_date") if getattr(tool, name))
     return wire
 
 
