@@ -19,7 +19,7 @@ def tokenizer() -> None:
         count_text("")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def collector() -> Iterator[None]:
     """A worker tunes the collector for a process of its own; other tests should not inherit that."""
     thresholds = gc.get_threshold()
