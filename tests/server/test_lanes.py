@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.relay.asked import Asked
-from headgate.server.lanes import find, methods
+from headgate.server.lanes import find, meant, methods
 
 FOUND = [
     ("POST", "/v1/chat/completions", Asked(protocol="openai_chat")),
@@ -83,3 +83,54 @@ def test_methods_are_known_for_a_405() -> None:
     assert methods(b"/v1/messages") == ("POST",)
     assert methods(b"/v1/responses/resp_1") == ("GET", "DELETE")
     assert methods(b"/nowhere") == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "right"),
+    [
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/v1/responses", "/v1/responses"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1/v1/messages/count_tokens", "/v1/messages/count_tokens"),
+        ("/v1/v1beta/models/g:generateContent", "/v1beta/models/g:generateContent"),
+        ("/v1beta/v1beta/models/g:generateContent", "/v1beta/models/g:generateContent"),
+        ("/v1beta/v1/models/g:generateContent", "/v1/models/g:generateContent"),
+        ("/v1/chat/completions/chat/completions", "/v1/chat/completions"),
+        ("/v1/chat/completions/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/chat/completions/v1/messages", "/v1/messages"),
+        ("/v1/chat/completions/models", "/v1/models"),
+        ("/v1/responses/responses", "/v1/responses"),
+        ("/v1/messages/v1/messages", "/v1/messages"),
+        ("//v1/chat/completions", "/v1/chat/completions"),
+        ("/v1//chat/completions", "/v1/chat/completions"),
+        ("/messages", "/v1/messages"),
+        ("/messages/count_tokens", "/v1/messages/count_tokens"),
+        ("/models", "/v1/models"),
+        ("/models/g:generateContent", "/v1/models/g:generateContent"),
+    ],
+)
+def test_a_mistaken_base_url_is_understood(path: str, right: str) -> None:
+    """With a version too many or too few, a slash at its end, or a whole endpoint."""
+    assert meant(path.encode()) == right.encode()
+    if not right.endswith("/models"):
+        assert find(b"POST", path.encode()) == find(b"POST", right.encode()) is not None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/v1/models",
+        "/v1/models/v1/x",
+        "/v1/responses/resp_1/input_items",
+        "/v1beta/openai/chat/completions",
+        "/v1beta/openai/models",
+        "/v1beta/models/g:countTokens",
+        "/v1/nonsense",
+        "/health",
+        "/",
+    ],
+)
+def test_any_other_path_means_itself(path: str) -> None:
+    """Right ones, and those that nobody can guess."""
+    assert meant(path.encode()) == path.encode()

@@ -68,6 +68,11 @@ def _worker(request: Request) -> Worker:
 
 
 def _add_health(app: FastAPI) -> None:
+    # Claude Code asks for it before its first call (2.1.197, seen 2026-11-23).
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def root() -> dict[str, str]:
+        return {"name": "Headgate", "version": __version__}
+
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:
         return {"status": "ok"}
@@ -93,6 +98,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.middleware("http")
     async def with_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         request.state.id = _worker(request).new_id()
+        request.scope["path"] = lanes.meant(request.scope["path"].encode()).decode()
         response = await call_next(request)
         response.headers["x-request-id"] = request.state.id
         response.headers["x-oneapi-request-id"] = request.state.id
@@ -118,10 +124,16 @@ def _add_errors(app: FastAPI) -> None:
             answer.headers["allow"] = ", ".join(allowed)
             return answer
         if error.status_code == 404:
-            message = f"Invalid URL ({request.method} {request.url.path})"
+            message = f"Invalid URL ({request.method} {request.url.path}). {_right_bases(request)}"
             return _error(request, Failure(kind=Kind.NOT_FOUND, message=message, type="invalid_request_error"))
         failure = Failure(kind=Kind.INVALID_REQUEST, message=str(error.detail), status=error.status_code)
         return _error(request, failure)
+
+
+def _right_bases(request: Request) -> str:
+    """What to give each kind of client as its base URL."""
+    here = f"{request.url.scheme}://{request.url.netloc}"
+    return f"The base URL is {here}/v1 for OpenAI clients, {here} for Anthropic's and Google's."
 
 
 def _error(request: Request, failure: Failure) -> Response:

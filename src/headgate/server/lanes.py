@@ -1,5 +1,6 @@
 """The relay lane's route table: which request lines are calls. Every other path belongs to the ASGI application."""
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from headgate.relay.asked import Asked
@@ -24,8 +25,40 @@ _STORED = b"/v1/responses/"
 _STORED_DETAILS = {(b"GET", b""), (b"DELETE", b""), (b"GET", b"input_items"), (b"POST", b"cancel")}
 
 
+_SLASHES = re.compile(rb"/{2,}")
+_BASE_TWICE = re.compile(rb"(?:/v1(?:beta)?(?:/openai)?)+(?=/v1(?:beta)?/)")
+_PATH_AS_BASE = re.compile(
+    rb"(?:/v1(?:beta)?(?:/openai)?)?/(?:chat/completions|responses|messages)"
+    rb"(?=/(?:v1(?:beta)?/|chat/completions$|responses$|messages(?:/count_tokens)?$|models(?:/|$)))"
+)
+_NO_BASE = re.compile(rb"/(?:chat/completions|responses|messages|models)(?:/|$)")
+
+
+def meant(path: bytes) -> bytes:
+    """The path that a client would have asked for had its base URL been right; the same path where nothing is wrong.
+
+    Each client adds its own path to the base URL it is given: OpenAI's want it with `/v1`, Anthropic's and Google's
+    without. A base with one `/v1` too many (`/v1/v1/messages`) or too few (`/messages`), with a slash at its end
+    (`//v1/messages`), or a whole endpoint pasted for a base (`/v1/chat/completions/chat/completions`) says no less
+    clearly what is wanted.
+    """
+    path = _SLASHES.sub(b"/", path)
+    for mistake in (_PATH_AS_BASE, _BASE_TWICE):
+        if found := mistake.match(path):
+            path = path[found.end() :]
+    return b"/v1" + path if _NO_BASE.match(path) else path
+
+
 def find(method: bytes, path: bytes, query: bytes = b"") -> Asked | None:
-    """The call that a request line asks for, or None where it is not one."""
+    """The call that a request line asks for, or None where it is not one. A path is first taken as it is, then as
+    `meant`."""
+    asked = _exactly(method, path, query)
+    if asked is None and (right := meant(path)) != path:
+        return _exactly(method, right, query)
+    return asked
+
+
+def _exactly(method: bytes, path: bytes, query: bytes) -> Asked | None:
     if method == b"POST":
         asked = _POST.get(path)
         if asked is None and path.startswith(_GEMINI):
