@@ -3,6 +3,8 @@ without a rule are taken for the newest kind, which an endpoint's own quirks des
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from headgate.canonical.quirks import Quirks
 from headgate.providers.provider import ModelRule
 
@@ -46,10 +48,17 @@ CLAUDE_RULES = _rules(
 )
 
 # Only Anthropic's own API takes a system message in mid-conversation, from Opus 4.8 on:
-# https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages, read 2026-11-23.
+# https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages. All later models do; of
+# Sonnet 5 it is said (langchain-ai/langchainjs release 1.5.13) and denied (anthropics/claude-code 2.1.201 gave it up).
+# Read 2026-11-23.
+CLAUDE_AT_HOME = replace(CLAUDE, system_messages=True)
 ANTHROPIC_RULES = (
-    *_rules(("claude-opus-4-8", {"system_messages": True}), ("claude-opus-5", {"system_messages": True})),
-    *CLAUDE_RULES,
+    *_rules(
+        ("claude-opus-4-8", {}),
+        ("claude-sonnet-5-", {}),
+        ("claude-sonnet-5", {"system_messages": False}),
+    ),
+    *(ModelRule(prefix=rule.prefix, changes={**rule.changes, "system_messages": False}) for rule in CLAUDE_RULES),
 )
 
 # --- GPT -----------------------------------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
 """Services that serve other people's models, and servers that operators run themselves."""
 
+from msgspec.structs import replace
+
 from headgate.canonical.quirks import Quirks
 from headgate.providers.endpoints import ANTHROPIC_VERSION, chat, claude, gemini, messages, responses
 from headgate.providers.families import CLAUDE_RULES, GEMINI_RULES, GPT_RESPONSES_RULES
-from headgate.providers.provider import AuthScheme, Endpoint, ModelRule, Provider
+from headgate.providers.provider import Endpoint, ModelRule, Provider
 
 # Recorded: groq/chat-completions (`reasoning` beside the text). Refusals: https://console.groq.com/docs/openai, read
 # 2026-11; Responses is in beta there and stores nothing.
@@ -143,17 +145,11 @@ def _gateway(name: str, title: str, *, key: str = "", embedded: bool = False) ->
     """A server that speaks all four protocols; `key` is shown where a channel has none."""
 
     def shown(endpoint: Endpoint) -> Endpoint:
-        headers = {"bearer": ("authorization", f"Bearer {key}")}.get(endpoint.auth, (endpoint.auth, key))
-        return Endpoint(
-            path=endpoint.path,
-            stream_path=endpoint.stream_path,
-            count_path=endpoint.count_path,
-            auth=endpoint.auth,
-            headers=(*endpoint.headers, headers) if key else endpoint.headers,
-            quirks=endpoint.quirks,
-        )
+        if not key:
+            return endpoint
+        header = ("authorization", f"Bearer {key}") if endpoint.auth == "bearer" else (endpoint.auth, key)
+        return replace(endpoint, headers=(*endpoint.headers, header))
 
-    count: AuthScheme = "bearer"
     return Provider(
         name=name,
         title=title,
@@ -161,7 +157,7 @@ def _gateway(name: str, title: str, *, key: str = "", embedded: bool = False) ->
         endings=("/v1beta", "/v1"),
         endpoints={
             "openai_chat": shown(chat("/v1/chat/completions", web_search="native", custom_tools=True)),
-            "openai_responses": shown(responses("/v1/responses", count=True, auth=count)),
+            "openai_responses": shown(responses("/v1/responses", count=True)),
             "anthropic_messages": shown(claude()),
             "gemini_generate": shown(gemini()),
         },

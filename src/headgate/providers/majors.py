@@ -6,6 +6,7 @@ from headgate.providers.endpoints import ANTHROPIC_VERSION, chat, claude, gemini
 from headgate.providers.families import (
     ANTHROPIC_RULES,
     CLAUDE,
+    CLAUDE_AT_HOME,
     CLAUDE_RULES,
     GEMINI_RULES,
     GPT_CHAT,
@@ -36,7 +37,7 @@ ANTHROPIC = Provider(
     title="Anthropic",
     base_url="https://api.anthropic.com",
     endings=("/v1",),
-    endpoints={"anthropic_messages": claude()},
+    endpoints={"anthropic_messages": claude(quirks=CLAUDE_AT_HOME)},
     rules={"anthropic_messages": ANTHROPIC_RULES},
     catalogue="anthropic",
 )
