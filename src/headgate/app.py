@@ -84,6 +84,11 @@ def _secret(settings: Settings) -> str | None:
     return settings.secret_key.get_secret_value() if settings.secret_key is not None else None
 
 
+def _to_stderr(lines: bytes) -> None:
+    sys.stderr.buffer.write(lines)
+    sys.stderr.buffer.flush()
+
+
 def now_ms() -> int:
     """Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
@@ -110,7 +115,7 @@ class Worker:
         self._health = HealthBook(time.monotonic)
         self._upstream = Client()
         self._fetcher = Fetcher(settings.fetch_allow)
-        self._log = CallLog(sys.stderr.buffer.write)
+        self._log = CallLog(_to_stderr)
         self._metrics: Metrics
 
     @classmethod
@@ -146,8 +151,7 @@ class Worker:
         self._signers.close()
         await self._upstream.close()
         await self._fetcher.close()
-        self._log.flush()
-        sys.stderr.buffer.flush()
+        self._log.close()
         await self._stack.aclose()
 
     def face(self) -> asgi.Worker:

@@ -1,7 +1,10 @@
 """Structured logs of everything that is not a call: start, stop, configuration, faults."""
 
+import atexit
 import logging
 import sys
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 from typing import Literal
 
 import structlog
@@ -29,7 +32,12 @@ def set_up_logs(form: LogFormat, level: str) -> None:
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    handler = logging.StreamHandler(sys.stderr)
+    # Lines are written by a thread of their own: a reader of stderr who stalls must not stall the event loop.
+    waiting: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    listener = QueueListener(waiting, logging.StreamHandler(sys.stderr))
+    listener.start()
+    atexit.register(listener.stop)
+    handler = QueueHandler(waiting)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
