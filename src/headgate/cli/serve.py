@@ -239,6 +239,12 @@ class Workers(Multiprocess):
         if all(process.wait_until_ready(START_S, self.should_exit) for process in self.processes):
             typer.echo(self._banner)
 
+    def terminate_all(self) -> None:
+        # As long as the parent has the socket too, connections are taken that no worker will ever serve.
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
 
 def _trial_text(key: NewKey, settings: Settings) -> str:
     return f"""\
