@@ -26,3 +26,27 @@ def postgres_server() -> Iterator[str]:
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+class PostgresServer:
+    """A server of a test's own, which it may stop and start again. `url` is its maintenance database."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="headgate-pg-")
+        self._server = get_server(self._directory.name, cleanup_mode="stop")
+        for setting in _FAST:
+            self._server.psql(f"ALTER SYSTEM SET {setting};")
+        self.url: str = self._server.get_uri()
+
+    def stop(self) -> None:
+        """Take it away, with all its connections."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Bring it back at the same address."""
+        self._server.ensure_postgres_running()
+
+    def remove(self) -> None:
+        """Stop it for good and delete its data."""
+        self._server.cleanup()
+        self._directory.cleanup()
