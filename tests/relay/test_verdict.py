@@ -78,3 +78,12 @@ def test_an_empty_answer_is_a_failure() -> None:
 def test_secrets_addresses_and_accounts_are_masked(told: str, heard: str) -> None:
     """What names the operator's upstream account never reaches a caller; plain words stay."""
     assert mask(failure(told)).message == heard
+
+
+def test_a_wrong_key_is_the_operators_whatever_status_says_so() -> None:
+    """Google answers 400, and the caller, whose own key is right, must not read 401."""
+    failure = Failure(kind=Kind.AUTHENTICATION, message="API key not valid.", status=401)
+    verdict = of_error_answer(failure, 400)
+    assert verdict.credential_at_fault
+    assert verdict.retry
+    assert verdict.failure.http_status == 503

@@ -47,7 +47,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 def of_error_answer(failure: Failure, status: int) -> Verdict:
     """What follows from an upstream's error answer, already decoded."""
     exhausted = failure.code in EXHAUSTED_CODES or failure.type in EXHAUSTED_CODES
-    if status in CREDENTIAL_STATUSES or exhausted:
+    # Google answers a wrong key with 400 (recorded: gemini/error-400, API_KEY_INVALID).
+    if status in CREDENTIAL_STATUSES or exhausted or failure.kind is Kind.AUTHENTICATION:
         told = Failure(
             kind=Kind.UNAVAILABLE,
             message="The upstream channel is not available at the moment.",
