@@ -4,6 +4,7 @@ import asyncio
 from time import monotonic
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.billing.journal import JournalFailed
 from headgate.billing.pricing import charge
@@ -113,6 +114,7 @@ def _gather(codec: Codec, data: bytes, *, streamed: bool) -> Response:
 def _retell(call: Call, response: Response) -> tuple[Read, bytes, Delivered]:
     """A whole answer of any protocol, told in the caller's: whole, or as a stream where one was asked for."""
     request = canonical_request(call)
+    response = replace(response, created=response.created or call.clocks.started_ms // 1000)
     empty = not any(candidate.parts for candidate in response.candidates)
     if call.peek.stream:
         encoder = call.codec.stream_encoder(request)
@@ -159,7 +161,7 @@ async def answer_stream(call: Call, progress: Progress, answer: Answer, settling
     if upstream is call.codec:
         meter = upstream.meter(call.peek.wants_usage)
     else:
-        meter = Translation(upstream, call.codec, canonical_request(call))
+        meter = Translation(upstream, call.codec, canonical_request(call), call.clocks.started_ms // 1000)
     voice = _voice(call)
     if voice.reframer is not None:
         meter = Arrayed(meter, voice.reframer)
@@ -222,8 +224,14 @@ class Flow:
     def feed(self, data: bytes) -> None:
         """The sink of the upstream's answer."""
         meter = self._meter
-        out = meter.feed(data)
         if self._stopped is not None:
+            return
+        try:
+            out = meter.feed(data)
+        except Refused as refused:
+            # A stream that cannot be read on (an endless frame) cannot be metered on either.
+            self._stopped = mask(refused.failure)
+            self._answer.close()
             return
         if not self.begun:
             out = self._begin(out)

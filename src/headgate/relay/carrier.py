@@ -4,6 +4,8 @@ Both take the upstream's bytes and give the client's, and both can say what was 
 only read in passing; others are decoded to events and encoded again, event by event, never gathered.
 """
 
+from msgspec.structs import replace
+
 from headgate.canonical.codec import Codec, Delivered, Meter
 from headgate.canonical.failure import Failure
 from headgate.canonical.parts import Reasoning, Refusal, Text, ToolCall
@@ -74,9 +76,11 @@ class Arrayed:
 
 
 class Translation:
-    """A stream of one protocol told in another, with the same face as a meter."""
+    """A stream of one protocol told in another, with the same face as a meter. `started_s` is when the call began, in
+    Unix seconds."""
 
-    def __init__(self, upstream: Codec, client: Codec, request: Request) -> None:
+    def __init__(self, upstream: Codec, client: Codec, request: Request, started_s: int = 0) -> None:
+        self._started_s = started_s
         self.usage: Usage | None = None
         self.tokens = 0
         self.begun = False
@@ -104,7 +108,7 @@ class Translation:
         )
 
     def feed(self, data: bytes) -> bytes:
-        events = self._decoder.feed(data)
+        events = [self._dated(event) for event in self._decoder.feed(data)]
         for event in events:
             self._note(event)
         return self._encoder.feed(events)
@@ -121,6 +125,10 @@ class Translation:
         return Delivered(
             text=text.text, text_chars=text.chars, reasoning_text=thought.text, reasoning_chars=thought.chars
         )
+
+    def _dated(self, event: StreamEvent) -> StreamEvent:
+        """The event, with the call's start where its protocol knows no time of creation (Anthropic, Gemini)."""
+        return replace(event, created=self._started_s) if isinstance(event, Started) and not event.created else event
 
     def _note(self, event: StreamEvent) -> None:
         match event:

@@ -379,8 +379,7 @@ class Relay:
         if outbound.protocol == call.asked.protocol and call.reasoning is None and not may_carry_foreign(call.body):
             renamed = outbound.target.model if outbound.target.model != peek.model else None
             ask_usage = peek.stream and not peek.wants_usage and outbound.target.quirks.stream_usage
-            if renamed is None and limit is None and not ask_usage:
-                return head, call.body
+            # Also where nothing is to be changed: a body that could be read in two ways is put straight.
             return head, call.codec.patch(call.body, Patch(model=renamed, max_output_tokens=limit, ask_usage=ask_usage))
         request = canonical_request(call)
         if outbound.protocol != call.asked.protocol and call.codec.check_portable is not None:

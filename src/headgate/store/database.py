@@ -7,7 +7,7 @@ two databases is decided here, once.
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Literal, cast
 
@@ -74,7 +74,7 @@ class Database:
         """
         address = driver_url(url)
         if address.get_backend_name() == "sqlite":
-            _require_directory(address)
+            _require_file(address)
             reader = _sqlite_engine(address, pool_size, patience_s)
             database = cls(reader, _sqlite_engine(address, 1, patience_s, writing=True), "sqlite")
         else:
@@ -155,10 +155,21 @@ def driver_url(url: str) -> URL:
             raise ValueError(f"no support for {other!r} databases; expected sqlite:///… or postgresql://…")
 
 
-def _require_directory(address: URL) -> None:
-    directory = Path(address.database or "").absolute().parent
-    if not directory.is_dir():
-        raise StoreUnavailable(f"no connection to the database: there is no directory {directory}")
+def _require_file(address: URL) -> None:
+    """A file that SQLite can open, tried here and now: the asynchronous driver's thread would tell its failure to a
+    loop that may already be gone.
+
+    Raises:
+        StoreUnavailable: there is no such directory, or the file cannot be opened.
+    """
+    path = Path(address.database or "").absolute()
+    if not path.parent.is_dir():
+        raise StoreUnavailable(f"no connection to the database: there is no directory {path.parent}")
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"no connection to the database: {error}") from error
 
 
 def _sqlite_engine(address: URL, pool_size: int, patience_s: float, *, writing: bool = False) -> AsyncEngine:
