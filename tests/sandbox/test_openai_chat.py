@@ -55,6 +55,26 @@ async def test_usage_is_streamed_only_when_asked_for(client: openai.AsyncOpenAI)
     assert all(chunk.usage is None and chunk.choices for chunk in withheld)
 
 
+async def test_a_tool_may_take_plain_text(client: openai.AsyncOpenAI) -> None:
+    """Whole, streamed, and back again."""
+    tools: Any = [{"type": "custom", "custom": {"name": "write_note"}}]
+    wishes: Any = {"messages": [{"role": "user", "content": "Call write_note in Paris"}], "tools": tools}
+    whole = await client.chat.completions.create(model="sandbox", **wishes)
+    [call] = whole.choices[0].message.tool_calls or []
+    assert call.type == "custom"
+    assert (call.custom.name, call.custom.input) == ("write_note", "Paris")
+    deltas: list[Any] = [
+        delta for chunk in await chunks(client, **wishes) for delta in chunk.choices[0].delta.tool_calls or []
+    ]
+    assert (deltas[0].type, deltas[0].custom["name"]) == ("custom", "write_note")
+    assert "".join(delta.custom["input"] for delta in deltas) == "Paris"
+    back: Any = [whole.choices[0].message.model_dump(exclude_none=True)]
+    back.append({"role": "tool", "tool_call_id": call.id, "content": "written"})
+    wishes["messages"] = [*wishes["messages"], *back]
+    answer = await client.chat.completions.create(model="sandbox", **wishes)
+    assert answer.choices[0].message.content == "The tool answered: written"
+
+
 async def test_a_tool_is_called_and_its_result_quoted(client: openai.AsyncOpenAI) -> None:
     """The whole round, streamed on the way out."""
     found = await chunks(client, messages=PARIS, tools=[WEATHER])

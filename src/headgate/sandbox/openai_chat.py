@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 
+from headgate.sandbox import free_text
 from headgate.sandbox.attachments import decoded, document, picture
 from headgate.sandbox.counts import Counts
+from headgate.sandbox.free_text import plain_input
 from headgate.sandbox.openai_errors import check_length, check_tool_name, interrupt, refuse, reply_headers
 from headgate.sandbox.prompt import Answer, Document, Item, Json, Prompt, Tool, ToolCall, ToolResult, Turn
 from headgate.sandbox.reply import EVENTS, Call, Frame, Refused, Reply, Speaker
@@ -64,7 +66,7 @@ def _prompt(call: Call) -> Prompt:
         model=call.model,
         turns=turns,
         tools=tuple(_tool(tool, i) for i, tool in enumerate(body.get("tools") or ())),
-        choice=choice if isinstance(choice, str) else str(choice.get("function", {}).get("name", "auto")),
+        choice=choice if isinstance(choice, str) else _chosen(choice),
         parallel=parallel is not False,
         schema=_schema(body.get("response_format")),
         reasoning=effort != "none" if effort else "thinking" in call.model,
@@ -95,8 +97,9 @@ def _turn(message: Any, where: str) -> Turn:
         return Turn("tool", (ToolResult(str(message.get("tool_call_id", "")), text),))
     for i, call in enumerate(message.get("tool_calls") or ()):
         check_length(str(call.get("id")), _LONGEST_CALL_ID, f"{where}.tool_calls[{i}].id")
-        function = call.get("function") or {}
-        items.append(ToolCall(str(call.get("id")), str(function.get("name")), str(function.get("arguments", ""))))
+        called = call.get(call.get("type") or "function") or {}
+        given = called.get("arguments", called.get("input", ""))
+        items.append(ToolCall(str(call.get("id")), str(called.get("name")), str(given)))
     return Turn(_ROLES[role], tuple(items))  # type: ignore[arg-type]
 
 
@@ -118,13 +121,23 @@ def _item(part: Any, where: str) -> Item:
             raise Refused(400, f"Invalid value: '{kind}'.", "value", f"{where}.type")
 
 
+def _chosen(choice: Json) -> str:
+    return str((choice.get(choice.get("type", "function")) or {}).get("name", "auto"))
+
+
 def _tool(tool: Any, index: int) -> Tool:
-    function = tool.get("function") if isinstance(tool, dict) else None
-    if not isinstance(function, dict) or not function.get("name"):
-        where = f"tools[{index}].function"
+    kind = "custom" if isinstance(tool, dict) and tool.get("type") == "custom" else "function"
+    declared = tool.get(kind) if isinstance(tool, dict) else None
+    if not isinstance(declared, dict) or not declared.get("name"):
+        where = f"tools[{index}].{kind}"
         raise Refused(400, f"Missing required parameter: '{where}'.", "missing", where)
-    check_tool_name(str(function["name"]), f"tools[{index}].function.name")
-    return Tool(str(function["name"]), str(function.get("description") or ""), function.get("parameters") or {})
+    check_tool_name(str(declared["name"]), f"tools[{index}].{kind}.name")
+    schema = free_text.SCHEMA if kind == "custom" else declared.get("parameters") or {}
+    return Tool(str(declared["name"]), str(declared.get("description") or ""), schema)
+
+
+def _custom_names(call: Call) -> set[str]:
+    return {tool["custom"]["name"] for tool in call.body.get("tools") or () if tool.get("type") == "custom"}
 
 
 def _schema(response_format: Any) -> Json | None:
@@ -187,17 +200,19 @@ def _choice(call: Call, index: int, one: Answer) -> Json:
     if one.reasoning:
         message["reasoning_content"] = "".join(one.reasoning)
     if one.calls:
+        custom = _custom_names(call)
         message["tool_calls"] = [
-            {
-                "id": call.new_id("call_"),
-                "type": "function",
-                "function": {"name": name, "arguments": "".join(arguments)},
-            }
-            for name, arguments in one.calls
+            {"id": call.new_id("call_"), **_called(name, "".join(arguments), custom)} for name, arguments in one.calls
         ]
     message |= {"refusal": None, "annotations": _annotations(one)}
     logprobs = {"content": _logprobs(call, one.text), "refusal": None} if call.body.get("logprobs") else None
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": _FINISH[one.finish]}
+
+
+def _called(name: str, arguments: str, custom: set[str]) -> Json:
+    if name in custom:
+        return {"type": "custom", "custom": {"name": name, "input": plain_input(arguments)}}
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _annotations(one: Answer) -> list[Json]:
@@ -272,12 +287,12 @@ def _deltas(call: Call, one: Answer) -> Iterator[tuple[Json, str | None, bool]]:
         yield {"content": token}, None, True
     if one.sources:
         yield {"annotations": _annotations(one)}, None, False
+    custom = _custom_names(call)
     for index, (name, arguments) in zip(count(), one.calls, strict=False):
-        function = {"name": name, "arguments": ""}
-        opened = {"index": index, "id": call.new_id("call_"), "type": "function", "function": function}
-        yield {"tool_calls": [opened]}, None, True
-        for piece in arguments:
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, None, True
+        yield {"tool_calls": [{"index": index, "id": call.new_id("call_"), **_called(name, "", custom)}]}, None, True
+        kind, member = ("custom", "input") if name in custom else ("function", "arguments")
+        for piece in (plain_input("".join(arguments)),) if name in custom else arguments:
+            yield {"tool_calls": [{"index": index, kind: {member: piece}}]}, None, True
     yield {}, _FINISH[one.finish], False
 
 

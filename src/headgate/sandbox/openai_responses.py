@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from headgate.sandbox import seals
 from headgate.sandbox.counts import Counts, input_tokens
+from headgate.sandbox.free_text import plain_input
 from headgate.sandbox.openai_errors import error, refuse, reply_headers
 from headgate.sandbox.prompt import Answer, Json
 from headgate.sandbox.reply import EVENTS, Call, Frame, House, Refused, Reply, Request, Speaker
@@ -255,21 +255,13 @@ def _function_call(call: Call, name: str, arguments: tuple[str, ...], status: st
 
 def _custom_call(call: Call, name: str, arguments: str, status: str) -> _Item:
     """A tool that takes plain text instead of JSON."""
-    text = _plain_input(arguments)
+    text = plain_input(arguments)
     item: Json = {"id": call.new_id("ctc_"), "type": "custom_tool_call", "status": "in_progress", "input": ""}
     item |= {"call_id": call.new_id("call_"), "name": name}
     place = {"item_id": item["id"]}
     kind = "response.custom_tool_call_input"
     inner = ({"type": f"{kind}.delta", **place, "delta": text}, {"type": f"{kind}.done", **place, "input": text})
     return _Item(item, inner, item | {"status": status, "input": text})
-
-
-def _plain_input(arguments: str) -> str:
-    try:
-        value: Any = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return arguments
-    return str(value.get("input", ""))
 
 
 # the stream

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headgate.sandbox import seals
+from headgate.sandbox import free_text, seals
 from headgate.sandbox.attachments import document, picture
 from headgate.sandbox.openai_errors import check_length, check_tool_name
 from headgate.sandbox.prompt import Item, Json, Prompt, Tool, ToolCall, ToolResult, Turn
@@ -11,7 +11,6 @@ from headgate.sandbox.reply import Call, Refused
 SEALED = "openai reasoning"
 _LONGEST_CALL_ID = 64
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-_CUSTOM_SCHEMA: Json = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 
 
 def items_of(call: Call) -> list[Json]:
@@ -162,7 +161,7 @@ def _tool(tool: Json, index: int) -> Tool:
     if not tool.get("name"):
         raise Refused(400, f"Missing required parameter: 'tools[{index}].name'.", "missing", f"tools[{index}].name")
     check_tool_name(tool["name"], f"tools[{index}].name")
-    schema = _CUSTOM_SCHEMA if tool["type"] == "custom" else tool.get("parameters") or {}
+    schema = free_text.SCHEMA if tool["type"] == "custom" else tool.get("parameters") or {}
     return Tool(tool["name"], str(tool.get("description") or ""), schema)
 
 
