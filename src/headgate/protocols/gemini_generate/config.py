@@ -196,7 +196,7 @@ def encode_config(request: Request, target: Target) -> tuple[dict[str, Json], li
         dropped.append("stop")
     _encode_format(request, target, out)
     if request.reasoning is not None:
-        thinking, lost = encode_thinking(request.reasoning, target)
+        thinking, lost = encode_thinking(request.reasoning, target, native=request.origin == NAME)
         dropped += lost
         if thinking:
             out["thinkingConfig"] = thinking

@@ -59,13 +59,18 @@ def decode_thinking(config: Json) -> ReasoningControl | None:
     )
 
 
-def encode_thinking(wish: ReasoningControl, target: Target) -> tuple[dict[str, Json], list[str]]:
-    """`thinkingConfig` and the names of what could not be had."""
+def encode_thinking(
+    wish: ReasoningControl, target: Target, *, native: bool = True
+) -> tuple[dict[str, Json], list[str]]:
+    """`thinkingConfig` and the names of what could not be had. Elsewhere thoughts that are asked for are shown unless
+    told otherwise; Google wants to be asked for that too."""
     if target.quirks.thinking == "none":
         return {}, [] if _off(wish) else ["reasoning"]
     out, dropped = _levels(wish, target.model) if target.quirks.thinking == "level" else _budget(wish, target.model)
     visible = wish.visible
     if visible is None and wish.summary not in {None, "none"}:
+        visible = True
+    if visible is None and not native and (wish.enabled or wish.effort or wish.budget_tokens):
         visible = True
     if visible is not None:
         out["includeThoughts"] = visible and not _off(wish)

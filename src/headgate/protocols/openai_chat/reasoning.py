@@ -227,6 +227,8 @@ def encode_control(request: Request, quirks: Quirks, losses: Losses) -> JsonObje
         case "effort":
             # "max" is not among OpenAI's words; a caller of this protocol who wrote it knows its model's.
             word = "xhigh" if effort == "max" and request.origin != NAME else effort
+            if word is None and control.enabled and not control.adaptive and not theirs:
+                word = "medium"  # Thinking is wanted, and the newest models do not think unasked.
             return {"reasoning_effort": word} if word else {}
         case "thinking":
             return _encode_thinking(control, theirs)

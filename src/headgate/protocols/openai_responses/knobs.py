@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+from headgate.canonical.parts import ProtocolName
 from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Effort, ReasoningControl, Request, ResponseFormat
 from headgate.protocols.openai_responses.wire import OWN, Object, write_json
@@ -49,7 +50,7 @@ def encode_knobs(request: Request, quirks: Quirks, dropped: list[str]) -> Object
         "safety_identifier": _user(request.safety_identifier),
         "prompt_cache_key": _user(request.prompt_cache_key),
         "text": _text(request, quirks) or None,
-        "reasoning": _reasoning(request.reasoning) or None,
+        "reasoning": _reasoning(request.reasoning, request.origin) or None,
     }
     for field, name in _ABSENT:
         if getattr(request, field):
@@ -124,8 +125,9 @@ def schema_instruction(form: ResponseFormat | None, quirks: Quirks) -> str | Non
     return f"Answer with one JSON object that matches this JSON schema:\n{write_json(dict(form.schema or {}))}"
 
 
-def _reasoning(control: ReasoningControl | None) -> Object:
-    """Effort and summary. A budget in tokens becomes the effort nearest to it."""
+def _reasoning(control: ReasoningControl | None, origin: ProtocolName) -> Object:
+    """Effort and summary. A budget in tokens becomes the effort nearest to it. Anthropic's callers are used to see the
+    thoughts that they ask for."""
     if control is None:
         return {}
     wire: Object = {}
@@ -134,9 +136,12 @@ def _reasoning(control: ReasoningControl | None) -> Object:
         effort = "none"
     elif effort is None and control.budget_tokens is not None:
         effort = EFFORTS[next((word for most, word in _BUDGETS if control.budget_tokens <= most), "high")]
+    elif effort is None and control.enabled and not control.adaptive:
+        effort = "medium"  # Thinking is wanted, and the newest models do not think unasked.
     if effort is not None:
         wire["effort"] = effort
-    summary = control.summary or ("auto" if control.visible and control.enabled is not False else None)
+    shown = control.visible or (control.visible is None and control.enabled and origin == "anthropic_messages")
+    summary = control.summary or ("auto" if shown and control.enabled is not False else None)
     if summary is not None:
         wire["summary"] = summary
     return wire
