@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def test_weights_divide_the_calls() -> None:
     """Of equals with weights 3 and 1, the first gets three calls of four."""
     ways = routes(channel(1, weight=3), channel(2, weight=1))
 
-    chosen = [choose(ways, tried=(), healthy=always(True), draw=lambda mark=mark: mark / 8) for mark in range(8)]
+    chosen = [choose(ways, tried=(), healthy=always(True), draw=partial(float, mark / 8)) for mark in range(8)]
 
     assert Counter(route.channel.id for route in chosen if route) == {1: 6, 2: 2}
 
@@ -64,7 +65,7 @@ def test_weight_nought_everywhere_still_chooses() -> None:
     """Channels that all weigh nothing share the calls evenly."""
     ways = routes(channel(1, weight=0), channel(2, weight=0))
 
-    chosen = [choose(ways, tried=(), healthy=always(True), draw=lambda mark=mark: mark) for mark in (0.0, 0.9)]
+    chosen = [choose(ways, tried=(), healthy=always(True), draw=partial(float, mark)) for mark in (0.0, 0.9)]
 
     assert chosen == list(ways)
 

@@ -51,13 +51,13 @@ def test_a_stream_is_told_in_the_callers_protocol_and_metered() -> None:
 def test_events_are_told_as_they_arrive() -> None:
     """Nothing is gathered: the first word is told before the second is there."""
     told = translation()
-    first = told.feed(chunk({"role": "assistant", "content": ""}))
-    assert not told.begun
-    second = told.feed(chunk({"content": "Hello"}))
+    told_so_far = [told.feed(chunk({"role": "assistant", "content": ""}))]
+    begun = [told.begun]
+    told_so_far.append(told.feed(chunk({"content": "Hello"})))
+    begun.append(told.begun)
 
-    assert told.begun
-    assert b"Hello" not in first
-    assert b"Hello" in second
+    assert begun == [False, True]
+    assert [b"Hello" in piece for piece in told_so_far] == [False, True]
 
 
 def test_every_cut_tells_the_same() -> None:

@@ -132,11 +132,11 @@ def listen() -> Listen:
         config = uvicorn.Config(
             asgi,
             port=0,
-            http=protocol,
+            http=protocol,  # type: ignore[arg-type]
             lifespan="off",
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=5,  # type: ignore[arg-type]
+            timeout_graceful_shutdown=5,
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())

@@ -1,4 +1,4 @@
-"""Which route to take next: a pure decision. Highest priority first, by weight within it, a tried channel never again."""
+"""Which route to take next: a pure decision. Highest priority first, by weight within it, a tried one never again."""
 
 from collections.abc import Callable, Collection, Sequence
 

@@ -270,7 +270,8 @@ def test_arguments_that_are_null_are_not_told() -> None:
     """A client would take them for the tool's input; inside an object the word stands."""
     call = ToolCall(id="a", name="f")
     for pieces, written in ((["null"], ""), (['{"a":', "null", "}"], '{"a":null}')):
-        events = [PartStarted(index=0, part=call), *(PartDelta(index=0, text=one) for one in pieces)]
+        events: list[StreamEvent] = [PartStarted(index=0, part=call)]
+        events += [PartDelta(index=0, text=one) for one in pieces]
         told = streamed([Started(id="i", model="m"), *events, PartEnded(index=0), Finished(reason="tool_calls")])
         deltas = [event["delta"]["partial_json"] for event in told if event["type"] == "content_block_delta"]
         assert "".join(deltas) == written

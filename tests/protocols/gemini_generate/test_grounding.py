@@ -128,4 +128,6 @@ def test_a_source_is_titled_by_whoever_knows_its_title() -> None:
     told = Grounding()
     told.tool(ServerToolResult(call_id="s", name="web_search", results=(SearchResult(url="https://a.test"),)))
     told.text("x", [Citation(url="https://a.test", title="A")])
-    assert told.metadata()["groundingMetadata"]["groundingChunks"] == [{"web": {"uri": "https://a.test", "title": "A"}}]
+    metadata = told.metadata()["groundingMetadata"]
+    assert isinstance(metadata, dict)
+    assert metadata["groundingChunks"] == [{"web": {"uri": "https://a.test", "title": "A"}}]

@@ -1,6 +1,7 @@
 """Media in both directions."""
 
 import base64
+import json
 
 import pytest
 
@@ -101,6 +102,6 @@ def test_media_types_are_told_from_beginnings_and_endings() -> None:
 
 def test_speech_without_a_type_is_known_by_its_beginning() -> None:
     """OpenAI's spoken answers name no type: a WAV file is no picture, and bare samples are what its streams hold."""
-    wav, samples = (encode_media(Audio(source=Source(data=data))) for data in ("UklGRiQAAABXQVZF", "AAAAAAAA"))
-    assert wav["inlineData"]["mimeType"] == "audio/wav"
-    assert samples["inlineData"]["mimeType"].startswith("audio/L16")
+    told = [json.dumps(encode_media(Audio(source=Source(data=data)))) for data in ("UklGRiQAAABXQVZF", "AAAAAAAA")]
+    assert '"mimeType": "audio/wav"' in told[0]
+    assert '"mimeType": "audio/L16' in told[1]

@@ -82,10 +82,13 @@ class MessagesMeter:
         passed: list[bytes] = []
         for frame in frames:
             self._read(frame)
-            if self.failure is not None:
+            if self._failed():
                 break
             passed.append(frame.raw)
         return b"".join(passed)
+
+    def _failed(self) -> bool:
+        return self.failure is not None
 
     def close(self) -> bytes:
         passed = b""
