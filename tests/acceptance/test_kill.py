@@ -22,7 +22,7 @@ from headgate.store.database import Database
 from headgate.store.schema import users
 
 GRANTED = 1_000_000_000
-KILLS = 8
+KILLS = 6
 CALLERS = 8
 
 
@@ -67,7 +67,7 @@ async def kill_again_and_again(gateway: Process) -> None:
         async with asyncio.timeout(30):
             while len(workers := gateway.workers()) < 3:
                 await asyncio.sleep(0.05)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.3)
         os.kill(random.choice(workers), signal.SIGKILL)
         await asyncio.sleep(0.1)
 

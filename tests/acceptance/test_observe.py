@@ -116,8 +116,8 @@ async def own_postgres() -> AsyncIterator[PostgresServer]:
 async def test_with_the_database_away_known_keys_are_served_and_caught_up(
     own_postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    """Not ready, but alive: calls of known keys go on from the allotment, an unknown key is 503 and never 401; when the
-    database is back, so is everything, with every receipt once."""
+    """Not ready, but alive: calls of known keys go on as far as the allotment reaches, an unknown key is 503 and never
+    401; when the database is back, so is everything, with every receipt once."""
     await upgrade(own_postgres.url)
     async with housed(tmp_path, own_postgres.url) as house:
         gateway = await house.open([house.channel("one", {"it": "sandbox"})])
@@ -132,6 +132,8 @@ async def test_with_the_database_away_known_keys_are_served_and_caught_up(
         assert (await client.get("/health")).json()["status"] == "degraded"
         away = [await gateway.chat("it", max_tokens=5, stream=bool(number % 2)) for number in range(10)]
         assert {answer.status_code for answer in away} == {200}
+        beyond = await gateway.chat("it", max_tokens=9_000_000)
+        assert beyond.status_code == 503
         stranger = await gateway.chat("it", key="sk-stranger-0123456789abcdef0123456789")
         assert stranger.status_code == 503
         assert stranger.headers["retry-after"]
@@ -142,7 +144,7 @@ async def test_with_the_database_away_known_keys_are_served_and_caught_up(
             while (await client.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.1)
         stored = await house.receipts()
-        wanted = {answer.headers["x-request-id"] for answer in (before, *away)}
+        wanted = {answer.headers["x-request-id"] for answer in (before, *away, beyond)}
         assert {receipt.id for receipt in stored} == wanted
         assert await house.balance() == 100_000_000_000 - sum(receipt.charge_nano for receipt in stored)
         assert (await gateway.chat("it", key="sk-stranger-0123456789abcdef0123456789")).status_code == 401
