@@ -172,7 +172,9 @@ class Responses(Talk):
         async with openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0) as sdk:
             if wishes.stream:
                 # The SDK's own helper gives up on an answer that was cut at its limit.
-                events = [event async for event in await sdk.responses.create(**self._body(wishes), stream=True)]
+                events: list[Any] = [
+                    event async for event in await sdk.responses.create(**self._body(wishes), stream=True)
+                ]
                 found: Any = events[-1].response
             else:
                 found = await sdk.responses.create(**self._body(wishes))
