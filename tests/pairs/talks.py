@@ -105,7 +105,7 @@ class Chat(Talk):
         async with openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0) as sdk:
             if wishes.stream:
                 state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
-                options = {"include_usage": True}
+                options: Any = {"include_usage": True}
                 chunks = await sdk.chat.completions.create(**self._body(wishes), stream=True, stream_options=options)
                 async for chunk in chunks:
                     state.handle_chunk(chunk)
