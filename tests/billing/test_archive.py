@@ -66,6 +66,15 @@ async def test_a_plain_call_needs_no_detail(database: Database) -> None:
     assert [entry.attempts for entry in shown if entry] == [(Attempt(7, 200, "", 5),), ()]
 
 
+async def test_a_batch_of_any_length_is_stored_whole(database: Database) -> None:
+    """All its receipts, each once and with its own values, however they are divided among statements."""
+    batch = [receipt((5,), duration_ms=number) for number in range(256 + 2 * 32 + 4 + 3)]
+    await store(database, *batch)
+    async with database.read() as conn:
+        stored = (await conn.execute(select(receipts.c.id, receipts.c.duration_ms))).tuples().all()
+    assert sorted(stored) == sorted((each.id, each.duration_ms) for each in batch)
+
+
 async def test_receipts_are_listed_in_pages_newest_first(database: Database) -> None:
     """By user, key, model, ending and time; the last id of a page leads to the next; new ones can be followed."""
     all_ = [receipt((5,), key_id=1 + number % 2, model=f"m{number % 3}", started_at=number) for number in range(9)]
