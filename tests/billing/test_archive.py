@@ -71,8 +71,8 @@ async def test_a_batch_of_any_length_is_stored_whole(database: Database) -> None
     batch = [receipt((5,), duration_ms=number) for number in range(256 + 2 * 32 + 4 + 3)]
     await store(database, *batch)
     async with database.read() as conn:
-        stored = (await conn.execute(select(receipts.c.id, receipts.c.duration_ms))).tuples().all()
-    assert sorted(stored) == sorted((each.id, each.duration_ms) for each in batch)
+        stored = await conn.execute(select(receipts.c.id, receipts.c.duration_ms))
+    assert sorted(tuple(row) for row in stored) == sorted((each.id, each.duration_ms) for each in batch)
 
 
 async def test_receipts_are_listed_in_pages_newest_first(database: Database) -> None:
