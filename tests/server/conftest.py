@@ -133,6 +133,7 @@ def listen() -> Listen:
             asgi,
             port=0,
             http=protocol,  # type: ignore[arg-type]
+            ws="none",
             lifespan="off",
             log_config=None,
             server_header=False,

@@ -66,3 +66,10 @@ def test_a_calls_path_with_the_wrong_method_is_told_the_right_one(client: TestCl
     """405, whatever the base."""
     answer = client.get(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_a_call_over_a_websocket_is_sent_to_plain_http(client: TestClient) -> None:
+    """426, which Codex understands."""
+    answer = client.get("/v1/responses", headers={"connection": "Upgrade", "upgrade": "websocket"})
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "HTTP/1.1")
+    assert answer.json()["error"]["type"] == "invalid_request_error"

@@ -125,6 +125,17 @@ async def test_an_offer_to_upgrade_is_ignored(lane: Any) -> None:
     assert answer.startswith(b"HTTP/1.1 200")
 
 
+async def test_a_page_asked_for_over_a_websocket_is_answered_in_plain_http(lane: Any) -> None:
+    """Codex asks for /v1/responses in this way; an answer tells it to do without, silence that it should try again."""
+    head = (
+        b"GET /page HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    )
+    answer = await lane.exchange(head + b"\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"page /page " in answer
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [

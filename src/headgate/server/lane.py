@@ -369,12 +369,14 @@ class LaneProtocol(HttpToolsProtocol):
         last.refuse(answer)
 
     def _ignore_upgrade(self) -> None:
-        """Answer a call that offers to change protocols (Java's client offers h2c) as if it had not; the parser is of
-        no use afterwards. WebSockets take uvicorn's way."""
+        """Answer a request that offers to change protocols (Java's client offers h2c) as if it had not; the parser is
+        of no use afterwards. WebSockets take uvicorn's way where they are spoken at all."""
         if self._answering is not None and self._answering.complete:
             self._answering.keep_alive = False
         elif self._should_upgrade():
             self.handle_websocket_upgrade()
+        elif isinstance(self.cycle, RequestResponseCycle) and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
         else:
             self._break_off(_invalid("Protocol upgrades are not supported here."))
 
