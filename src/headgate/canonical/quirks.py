@@ -1,10 +1,13 @@
 """What is peculiar about an upstream's way of speaking a protocol, as data. Codecs read it, provider rows set it."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 from headgate.canonical.parts import Json
+from headgate.canonical.request import Effort
+
+_EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 class Quirks(Struct, frozen=True, kw_only=True):
@@ -22,6 +25,9 @@ class Quirks(Struct, frozen=True, kw_only=True):
     reasoning_control: Literal["effort", "thinking", "enable_thinking", "reasoning", "none"] = "effort"
     """openai_chat: `reasoning_effort`; `thinking: {type}` (DeepSeek, Zhipu, Ark, Moonshot); `enable_thinking` and
     `thinking_budget` (Qwen); `reasoning: {effort, max_tokens}` (OpenRouter)."""
+    efforts: tuple[Effort, ...] = ()
+    """openai_chat, openai_responses: the efforts that the model knows, the least first; () for all. Another one is a
+    400, so callers of other protocols, who cannot know, are heard as wishing the nearest: see `effort`."""
     refused_parameters: frozenset[str] = frozenset()
     """Names of wire fields that the model answers with a 400: dropped and named."""
     custom_tools: bool = True
@@ -44,12 +50,18 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """anthropic_messages: whether temperature and top_p are accepted at all (not from opus 4.7 on)."""
     system_messages: bool = False
     """anthropic_messages: whether a system message may stand in the middle of a conversation (Anthropic's own API from
-    opus 4.8 on; not on Bedrock, Vertex AI or Foundry; platform.claude.com, mid-conversation-system-messages.md, read
-    2026-11-23)."""
+    opus 4.8 on; not on Bedrock, Vertex AI or Foundry: the vendor's page on mid-conversation system messages)."""
     max_output_tokens: int = 0
     """The model's own limit, used where the protocol demands a limit and the caller gave none; 0: unknown."""
     extra_body: dict[str, Json] = {}
     """Fields to set on every request."""
+
+    def effort(self, wanted: Effort) -> Effort:
+        """`wanted` as the model knows it: itself, else the next harder one, else the hardest."""
+        if not self.efforts or wanted in self.efforts:
+            return wanted
+        harder = _EFFORTS[_EFFORTS.index(wanted) :]
+        return next((known for known in self.efforts if known in harder), self.efforts[-1])
 
 
 class Target(Struct, frozen=True, kw_only=True):

@@ -47,6 +47,8 @@ def test_encoding_for_budgets(wish: ReasoningControl, model: str, wire: dict[str
     [
         (ReasoningControl(effort="xhigh"), "gemini-3-flash", {"thinkingLevel": "high"}, []),
         (ReasoningControl(effort="minimal"), "gemini-3.1-pro", {"thinkingLevel": "low"}, []),
+        (ReasoningControl(effort="minimal"), "gemini-3.6-flash", {"thinkingLevel": "minimal"}, []),
+        (ReasoningControl(effort="minimal"), "gemini-3.8-flash", {"thinkingLevel": "low"}, []),
         (ReasoningControl(effort="medium"), "gemini-3-pro-preview", {"thinkingLevel": "high"}, []),
         (ReasoningControl(budget_tokens=4000), "gemini-3-flash", {"thinkingLevel": "medium"}, []),
         (ReasoningControl(enabled=False), "gemini-3-flash", {"thinkingLevel": "minimal"}, ["reasoning.enabled"]),

@@ -156,6 +156,20 @@ def test_thought_is_asked_for_in_the_upstreams_way(control: ReasoningControl, st
     assert encode(request, reasoning_control=style)[0] == {"model": "up", "messages": []} | wire
 
 
+def test_an_effort_the_model_does_not_know_is_told_as_the_nearest() -> None:
+    """A model that cannot but think is asked for the least, and that is named; a word written in this protocol stays."""
+    kimi = ("low", "high", "max")
+    foreign = Request(origin="anthropic_messages", model="m", messages=(), reasoning=ReasoningControl(enabled=False))
+    body, encoded = encode(foreign, efforts=kimi)
+    assert (body["reasoning_effort"], encoded.dropped) == ("low", ("reasoning.enabled",))
+    hard = Request(origin="anthropic_messages", model="m", messages=(), reasoning=ReasoningControl(effort="max"))
+    assert encode(hard, efforts=kimi)[0]["reasoning_effort"] == "max"
+    own = Request(origin="openai_chat", model="m", messages=(), reasoning=ReasoningControl(effort="medium"))
+    assert encode(own, efforts=kimi)[0]["reasoning_effort"] == "medium"
+    switch = Request(origin="openai_chat", model="m", messages=(), reasoning=ReasoningControl(enabled=False))
+    assert encode(switch, efforts=kimi)[0]["reasoning_effort"] == "low"
+
+
 def test_thought_that_cannot_be_asked_for_is_named() -> None:
     """A model without thoughts."""
     request = Request(origin="anthropic_messages", model="m", messages=(), reasoning=ReasoningControl(effort="low"))

@@ -428,6 +428,15 @@ def test_how_hard_to_think(control: ReasoningControl, wire: Json) -> None:
     assert ("reasoning.encrypted_content" in body.get("include", [])) == (control.enabled is not False)
 
 
+def test_an_effort_the_model_does_not_know_is_told_as_the_nearest() -> None:
+    """A model that cannot but think is asked for the least, and that is named."""
+    quirks = Quirks(efforts=("low", "medium", "high"))
+    body, dropped = encode(chat(reasoning=ReasoningControl(enabled=False)), quirks)
+    assert (body["reasoning"], dropped) == ({"effort": "low"}, ("reasoning.enabled",))
+    body, dropped = encode(chat(reasoning=ReasoningControl(effort="max")), quirks)
+    assert (body["reasoning"], dropped) == ({"effort": "high"}, ())
+
+
 def test_thoughts_survive_without_the_upstream_storing_them() -> None:
     """Own opaque state goes back; foreign thoughts are dropped and named."""
     own = Reasoning(text="t", signature=Signature("openai_responses", "E"))

@@ -1,9 +1,13 @@
 """How hard to think: Google's budgets (2.5) and levels (3 and later) to and from the canonical wish.
 
-Effort to budget and to level as Google's own OpenAI-compatible endpoint maps them
-(https://ai.google.dev/gemini-api/docs/openai, 2026-11): minimal and low 1024, medium 8192, high 24576 tokens. Budgets'
-bounds and whether thinking can be turned off: https://ai.google.dev/gemini-api/docs/thinking, 2026-11.
+Effort to budget as Google's own OpenAI-compatible endpoint maps them (from the vendor's documentation as remembered,
+not re-read): minimal and low 1024, medium 8192, high 24576 tokens. Budgets' bounds and whether thinking can be turned
+off: seen 2026-11 in https://docs.rs/gemini-rust/latest/gemini_rust/struct.ThinkingConfig.html and
+https://hexdocs.pm/gemini_ex/0.11.0/Gemini.Validation.ThinkingConfig.md; which models know which level: seen 2026-11 in
+https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/thinking.
 """
+
+import re
 
 from headgate.canonical.parts import Json
 from headgate.canonical.quirks import Target
@@ -36,6 +40,8 @@ _LEVEL_EFFORT: dict[str, Effort] = {
     "XHIGH": "xhigh",
 }
 _DYNAMIC = -1
+_MINIMAL = re.compile(r"gemini-3(?:\.[0-6])?-flash")
+"""The Flash models from 3 to 3.6; the later ones begin at "low", and so do the Pro ones."""
 
 
 def decode_thinking(config: Json) -> ReasoningControl | None:
@@ -83,7 +89,7 @@ def _off(wish: ReasoningControl) -> bool:
 
 def _levels(wish: ReasoningControl, model: str) -> tuple[dict[str, Json], list[str]]:
     if _off(wish):
-        # No model from 3 on can be kept from thinking; the Pro ones know no "minimal".
+        # No model from 3 on can be kept from thinking.
         return {"thinkingLevel": _level("minimal", model)}, ["reasoning.enabled"]
     if wish.effort is not None:
         return {"thinkingLevel": _level(_EFFORT_LEVEL[wish.effort], model)}, []
@@ -93,11 +99,9 @@ def _levels(wish: ReasoningControl, model: str) -> tuple[dict[str, Json], list[s
 
 
 def _level(level: str, model: str) -> str:
-    if "pro" not in model:
-        return level
     if level == "medium" and model.startswith("gemini-3-pro"):
         return "high"
-    return "low" if level == "minimal" else level
+    return "low" if level == "minimal" and not _MINIMAL.match(model) else level
 
 
 def _nearest(budget: int) -> str:

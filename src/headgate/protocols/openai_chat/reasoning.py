@@ -225,11 +225,11 @@ def encode_control(request: Request, quirks: Quirks, losses: Losses) -> JsonObje
     effort = effort_of(control)
     match quirks.reasoning_control:
         case "effort":
-            # "max" is not among OpenAI's words; a caller of this protocol who wrote it knows its model's.
-            word = "xhigh" if effort == "max" and request.origin != NAME else effort
-            if word is None and control.enabled and not control.adaptive and not theirs:
-                word = "medium"  # Thinking is wanted, and the newest models do not think unasked.
-            return {"reasoning_effort": word} if word else {}
+            if effort is None and control.enabled and not control.adaptive and not theirs:
+                effort = "medium"  # Thinking is wanted, and the newest models do not think unasked.
+            if effort is None or (request.origin == NAME and control.effort):
+                return {"reasoning_effort": effort} if effort else {}
+            return {"reasoning_effort": _known_effort(effort, quirks, losses)}
         case "thinking":
             return _encode_thinking(control, theirs)
         case "enable_thinking":
@@ -239,6 +239,15 @@ def encode_control(request: Request, quirks: Quirks, losses: Losses) -> JsonObje
         case "none":
             losses.drop("reasoning")
             return {}
+
+
+def _known_effort(wanted: Effort, quirks: Quirks, losses: Losses) -> Effort:
+    """A caller who names an effort in this protocol knows its model's; every other wish is told as one of them."""
+    word = quirks.effort(wanted)
+    if wanted == "none" != word:
+        losses.drop("reasoning.enabled")
+    # Where nothing is known of a model, "max" is the likeliest to be unknown to it.
+    return "xhigh" if word == "max" and not quirks.efforts else word
 
 
 def _encode_thinking(control: ReasoningControl, theirs: Mapping[str, Json]) -> JsonObject:

@@ -50,7 +50,7 @@ def encode_knobs(request: Request, quirks: Quirks, dropped: list[str]) -> Object
         "safety_identifier": _user(request.safety_identifier),
         "prompt_cache_key": _user(request.prompt_cache_key),
         "text": _text(request, quirks) or None,
-        "reasoning": _reasoning(request.reasoning, request.origin) or None,
+        "reasoning": _reasoning(request.reasoning, request.origin, quirks, dropped) or None,
     }
     for field, name in _ABSENT:
         if getattr(request, field):
@@ -125,9 +125,9 @@ def schema_instruction(form: ResponseFormat | None, quirks: Quirks) -> str | Non
     return f"Answer with one JSON object that matches this JSON schema:\n{write_json(dict(form.schema or {}))}"
 
 
-def _reasoning(control: ReasoningControl | None, origin: ProtocolName) -> Object:
-    """Effort and summary. A budget in tokens becomes the effort nearest to it. Anthropic's callers are used to see the
-    thoughts that they ask for."""
+def _reasoning(control: ReasoningControl | None, origin: ProtocolName, quirks: Quirks, dropped: list[str]) -> Object:
+    """Effort, as the model knows it, and summary. A budget in tokens becomes the effort nearest to it. Anthropic's
+    callers are used to see the thoughts that they ask for."""
     if control is None:
         return {}
     wire: Object = {}
@@ -139,7 +139,9 @@ def _reasoning(control: ReasoningControl | None, origin: ProtocolName) -> Object
     elif effort is None and control.enabled and not control.adaptive:
         effort = "medium"  # Thinking is wanted, and the newest models do not think unasked.
     if effort is not None:
-        wire["effort"] = effort
+        wire["effort"] = effort if origin == OWN else quirks.effort(effort)
+        if effort == "none" != wire["effort"]:
+            dropped.append("reasoning.enabled")
     shown = control.visible or (control.visible is None and control.enabled and origin == "anthropic_messages")
     summary = control.summary or ("auto" if shown and control.enabled is not False else None)
     if summary is not None:
