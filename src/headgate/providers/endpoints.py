@@ -9,7 +9,7 @@ from headgate.providers.provider import AuthScheme, Endpoint
 ANTHROPIC_VERSION = (("anthropic-version", "2023-06-01"),)
 
 # What servers other than OpenAI's know of its chat protocol: `max_tokens`, but no free-text tools, no documents by
-# address, no search. https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html and the vendors' own pages.
+# address, no search: from the vendors' documentation as remembered, not re-read.
 COMPATIBLE = {"max_tokens_field": "max_tokens", "custom_tools": False, "document_urls": False, "web_search": "none"}
 
 

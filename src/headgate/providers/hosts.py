@@ -1,4 +1,7 @@
-"""Services that serve other people's models, and servers that operators run themselves."""
+"""Services that serve other people's models, and servers that operators run themselves.
+
+Where a comment names no source, what it says is from the vendor's documentation as remembered, not re-read.
+"""
 
 from msgspec.structs import replace
 
@@ -7,8 +10,8 @@ from headgate.providers.endpoints import ANTHROPIC_VERSION, chat, claude, gemini
 from headgate.providers.families import CLAUDE_RULES, GEMINI_RULES, GPT_RESPONSES_RULES
 from headgate.providers.provider import Endpoint, ModelRule, Provider
 
-# Recorded: groq/chat-completions (`reasoning` beside the text). Refusals: https://console.groq.com/docs/openai, read
-# 2026-11; Responses is in beta there and stores nothing.
+# Recorded: groq/chat-completions (`reasoning` beside the text). Refusals and Responses: seen 2026-11 in
+# https://console.groq.com/docs/openai.md.
 GROQ = Provider(
     name="groq",
     title="Groq",
@@ -29,8 +32,7 @@ GROQ = Provider(
     catalogue="groq",
 )
 
-# Recorded: openrouter/chat-completions (`reasoning`, `reasoning_details`, cache marks) and responses. Messages:
-# https://openrouter.ai/docs/api/api-reference/anthropic-messages, read 2026-11-23.
+# Recorded: openrouter/chat-completions (`reasoning`, `reasoning_details`, cache marks), responses and messages.
 OPENROUTER = Provider(
     name="openrouter",
     title="OpenRouter",
@@ -54,16 +56,18 @@ OPENROUTER = Provider(
     catalogue="openrouter",
 )
 
-# Recorded: together/chat-completions. https://docs.together.ai/reference/chat-completions-1, read 2026-11.
+# Recorded: together/chat-completions. Responses is there for some models alone, so it is left out: seen 2026-11 in
+# https://docs.together.ai/docs/inference/responses-api.
 TOGETHER = Provider(
     name="together",
     title="Together AI",
-    base_url="https://api.together.xyz/v1",
+    base_url="https://api.together.ai/v1",
     endpoints={"openai_chat": chat(reasoning_field="reasoning")},
     catalogue="together",
 )
 
-# https://docs.fireworks.ai/api-reference (chat, Messages and Responses), read 2026-11.
+# Messages and its bearer: seen 2026-11 in https://docs.fireworks.ai/tools-sdks/anthropic-compatibility.md; Responses is
+# as remembered.
 FIREWORKS = Provider(
     name="fireworks",
     title="Fireworks AI",
@@ -77,7 +81,8 @@ FIREWORKS = Provider(
     catalogue="fireworks",
 )
 
-# https://docs.siliconflow.cn/cn/api-reference (chat, Messages), read 2026-11. Abroad: api.siliconflow.com.
+# Seen 2026-11: https://docs.siliconflow.cn/docs/api/chat-completions-post (`enable_thinking`, `thinking_budget`) and
+# https://docs.siliconflow.cn/cn/docs/api/messages-post. Abroad: api.siliconflow.com, as remembered.
 SILICONFLOW = Provider(
     name="siliconflow",
     title="SiliconFlow",
@@ -90,9 +95,11 @@ SILICONFLOW = Provider(
 )
 
 # --- servers of one's own ---
-# Images by base64 alone (https://docs.ollama.com/api/openai-compatibility, https://lmstudio.ai/docs/developer/openai-
-# compat); Messages: https://docs.ollama.com/api/anthropic-compatibility (with a bearer at ollama.com),
-# https://lmstudio.ai/docs/developer/anthropic-compat, and vLLM's `entrypoints/anthropic`; all read 2026-11-23.
+# Seen 2026-11: https://docs.ollama.com/api/anthropic-compatibility.md and https://docs.ollama.com/openai (at ollama.com
+# with a bearer alone: https://www.developersdigest.tech/reference/api-compatibility/ollama),
+# https://lmstudio.ai/docs/developer/anthropic-compat (either header) and https://lmstudio.ai/docs/api/openai-api, and
+# https://docs.vllm.ai/en/stable/api/vllm/entrypoints/anthropic/protocol/, which counts tokens too. Recorded:
+# ollama/chat-completions. Images by base64 alone, and the name of the field of thoughts, are as remembered.
 
 
 def _local(

@@ -1,4 +1,7 @@
-"""The three vendors whose protocols the others speak, and the clouds that serve their models."""
+"""The three vendors whose protocols the others speak, and the clouds that serve their models.
+
+Where a comment names no source, what it says is from the vendor's documentation as remembered, not re-read.
+"""
 
 from msgspec.structs import replace
 
@@ -8,11 +11,13 @@ from headgate.providers.families import (
     CLAUDE,
     CLAUDE_AT_HOME,
     CLAUDE_RULES,
+    CLAUDE_VERTEX_RULES,
     GEMINI_RULES,
     GPT_CHAT,
     GPT_CHAT_RULES,
     GPT_RESPONSES,
     GPT_RESPONSES_RULES,
+    RESPONSES_FIRST,
     RESPONSES_ONLY,
 )
 from headgate.providers.provider import Endpoint, Provider, Reshape, Spoken
@@ -27,7 +32,10 @@ OPENAI = Provider(
         "openai_chat": Endpoint(path="/chat/completions", quirks=GPT_CHAT),
         "openai_responses": Endpoint(path="/responses", count_path="/responses/input_tokens", quirks=GPT_RESPONSES),
     },
-    spoken=(Spoken(pattern=RESPONSES_ONLY, protocols=("openai_responses",)),),
+    spoken=(
+        Spoken(pattern=RESPONSES_ONLY, protocols=("openai_responses",)),
+        Spoken(pattern=RESPONSES_FIRST, protocols=("openai_responses", "openai_chat")),
+    ),
     rules=_GPT_RULES,  # type: ignore[arg-type]
     catalogue="openai",
 )
@@ -52,11 +60,12 @@ GEMINI = Provider(
     catalogue="google",
 )
 
-# The project and place stand in the address: https://us-east5-aiplatform.googleapis.com/v1/projects/P/locations/us-east5.
-# Claude's body says its protocol's version and not its model; recorded: vertex/anthropic-rawPredict and
-# anthropic-streamRawPredict. Addresses of images: https://docs.claude.com/en/api/claude-on-vertex-ai, read 2026-11.
-# Open models speak chat at the OpenAI-compatible endpoint, named `meta/llama-…`:
-# https://cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis, read 2026-11.
+# The project and place stand in the address:
+# https://us-east5-aiplatform.googleapis.com/v1/projects/P/locations/us-east5. Claude's body says its protocol's version
+# and not its model; recorded: vertex/anthropic-rawPredict and anthropic-streamRawPredict. Images by base64 alone: seen
+# 2026-11 in https://platform.claude.com/docs/de/build-with-claude/vision.md. Other vendors' models speak chat at the
+# OpenAI-compatible endpoint, named `vendor/model`: in
+# https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/grok/capabilities/reasoning.
 VERTEX = Provider(
     name="vertex",
     title="Google Vertex AI",
@@ -77,13 +86,13 @@ VERTEX = Provider(
         Spoken(pattern="/", protocols=("openai_chat",)),
         Spoken(pattern="", protocols=("gemini_generate",)),
     ),
-    rules={"anthropic_messages": CLAUDE_RULES, "gemini_generate": GEMINI_RULES},
+    rules={"anthropic_messages": CLAUDE_VERTEX_RULES, "gemini_generate": GEMINI_RULES},
     catalogue="google",
 )
 
-# The v1 API has no api-version and takes deployments as models: recorded azure/responses and azure/chat-completions at
-# /openai/v1; https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle, read 2026-11. Claude is served
-# beside it, at services.ai.azure.com/anthropic (the SDK's `AnthropicFoundry`, anthropic 0.8x).
+# The v1 API takes deployments as models: recorded azure/responses and azure/chat-completions at /openai/v1; that it
+# needs no api-version is as remembered. Claude is served beside it, at services.ai.azure.com/anthropic: seen 2026-11 in
+# https://tessl.io/registry/tessl/pypi-anthropic/0.75.0/files/docs/platforms/foundry.md (the SDK's `AnthropicFoundry`).
 _AZURE_CLAUDE = Endpoint(
     path="/anthropic/v1/messages",
     count_path="/anthropic/v1/messages/count_tokens",
@@ -104,6 +113,7 @@ AZURE = Provider(
     spoken=(
         Spoken(pattern="claude", protocols=("anthropic_messages",)),
         Spoken(pattern=RESPONSES_ONLY, protocols=("openai_responses",)),
+        Spoken(pattern=RESPONSES_FIRST, protocols=("openai_responses", "openai_chat")),
         Spoken(pattern="", protocols=("openai_chat", "openai_responses")),
     ),
     rules={
@@ -115,8 +125,8 @@ AZURE = Provider(
 )
 
 # The older API: the deployment stands in the path, the version in the query. Recorded:
-# azure/chat-completions at /openai/deployments/gpt-4o. 2024-10-21 is the last version of it that is no preview:
-# https://learn.microsoft.com/azure/ai-foundry/openai/reference, read 2026-11.
+# azure/chat-completions at /openai/deployments/gpt-4o. That 2024-10-21 is the last version of it that is no preview is
+# as remembered.
 AZURE_DEPLOYMENTS = Provider(
     name="azure-deployments",
     title="Azure OpenAI (deployment paths)",
@@ -134,8 +144,10 @@ AZURE_DEPLOYMENTS = Provider(
 )
 
 # Recorded: bedrock/invoke and invoke-with-response-stream. The model stands in the path, `stream` nowhere, betas in the
-# body; streams are AWS event streams. OpenAI's chat protocol for the other vendors' models:
-# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html, read 2026-11.
+# body; streams are AWS event streams. Images by base64 alone: seen 2026-11 in
+# https://platform.claude.com/docs/de/build-with-claude/vision.md. OpenAI's protocols at /openai/v1, without tools of
+# the server's; of GPT the open ones speak chat alone: in
+# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-responses-api.html.
 BEDROCK = Provider(
     name="bedrock",
     title="AWS Bedrock",
@@ -155,17 +167,24 @@ BEDROCK = Provider(
             aws_stream=True,
         ),
         "openai_chat": chat("/openai/v1/chat/completions", auth="aws", image_urls=False),
+        "openai_responses": Endpoint(
+            path="/openai/v1/responses", auth="aws", quirks=replace(GPT_RESPONSES, image_urls=False, web_search="none")
+        ),
     },
     spoken=(
         Spoken(pattern=r"claude|application-inference-profile", protocols=("anthropic_messages",)),
+        Spoken(pattern=r"gpt-(?!oss)", protocols=("openai_responses",)),
         Spoken(pattern="", protocols=("openai_chat",)),
     ),
-    rules={"anthropic_messages": CLAUDE_RULES},
+    rules={"anthropic_messages": CLAUDE_RULES, "openai_responses": GPT_RESPONSES_RULES},
     catalogue="aws",
 )
 
 # Bedrock's second front, which speaks the vendors' protocols as they are: recorded bedrock/chat-completions and
-# responses at bedrock-mantle.us-east-1.api.aws; Claude at /anthropic (the SDK's `AnthropicBedrockMantle`).
+# responses at bedrock-mantle.us-east-1.api.aws, where GPT stands at /openai/v1/responses and the open models at
+# /v1/responses, and each is refused at the other's path (seen 2026-11 in
+# https://docs.aws.amazon.com/it_it/bedrock/latest/userguide/inference-responses-api.md); the open ones speak chat as
+# well. Claude at /anthropic/v1: in https://portkey.ai/docs/aigw/integrations/llms/bedrock-mantle.
 BEDROCK_MANTLE = Provider(
     name="bedrock-mantle",
     title="AWS Bedrock (Mantle)",
@@ -183,10 +202,9 @@ BEDROCK_MANTLE = Provider(
     spoken=(
         Spoken(pattern="claude", protocols=("anthropic_messages",)),
         Spoken(pattern=r"gpt-(?!oss)", protocols=("openai_responses",)),
-        Spoken(pattern="gpt-oss", protocols=("openai_chat", "openai_responses")),
         Spoken(pattern="", protocols=("openai_chat",)),
     ),
-    rules={"anthropic_messages": CLAUDE_RULES},
+    rules={"anthropic_messages": CLAUDE_RULES, "openai_responses": GPT_RESPONSES_RULES},
     catalogue="aws",
 )
 

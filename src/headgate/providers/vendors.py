@@ -1,22 +1,27 @@
 """Vendors that serve models of their own, most of them in two or three of the common protocols.
 
 Which protocols, addresses and credentials: each vendor's own page where one is named, and the comparison of
-https://www.developersdigest.tech/reference/api-compatibility, both read 2026-11-23.
+https://www.developersdigest.tech/reference/api-compatibility, both seen 2026-11. Where a comment names no source, what
+it says is from the vendor's documentation as remembered, not re-read.
 """
 
+from headgate.canonical.request import Effort
 from headgate.providers.endpoints import chat, messages, responses
-from headgate.providers.provider import ModelRule, Provider
+from headgate.providers.provider import ModelRule, Provider, Spoken
 
-# https://api-docs.deepseek.com/guides/anthropic_api, read 2026-11-23. `thinking` and `reasoning_effort`:
-# https://api-docs.deepseek.com/guides/thinking_mode; recorded: deepseek/chat-completions (thinking) and responses.
-# Output is JSON or text; the legacy reasoner thinks always.
+# Seen 2026-11: https://api-docs.deepseek.com/guides/anthropic_api.md,
+# https://api-docs.deepseek.com/guides/responses_api.md and, for `thinking` and `reasoning_effort`, whose words it all
+# knows, https://api-docs.deepseek.com/guides/thinking_mode.md; recorded: deepseek/chat-completions (thinking) and
+# responses. Images came with V4.1-Flash, by address too over chat:
+# https://apidog.com/blog/deepseek-v4-1-flash-vision-api/ (before that a 400, recorded: error-400 of v4-flash). Output
+# is JSON or text; the legacy reasoner thinks always.
 DEEPSEEK = Provider(
     name="deepseek",
     title="DeepSeek",
     base_url="https://api.deepseek.com",
     endings=("/anthropic/v1", "/anthropic", "/beta", "/v1"),
     endpoints={
-        "openai_chat": chat(reasoning_control="thinking", json_schema=False, image_urls=False),
+        "openai_chat": chat(reasoning_control="thinking", json_schema=False),
         "anthropic_messages": messages("/anthropic/v1/messages", image_urls=False),
         "openai_responses": responses(web_search="none", json_schema=False),
     },
@@ -26,36 +31,59 @@ DEEPSEEK = Provider(
     catalogue="deepseek",
 )
 
-# Chat completions returns no thoughts and has lost its search (`search_parameters` answers 410); Responses has both:
-# https://docs.x.ai/developers/model-capabilities/text/comparison, read 2026-11-23. The Anthropic endpoint is "fully
-# deprecated" there and left out. Refusals of reasoning models: https://docs.x.ai/docs/guides/reasoning, read 2026-11.
+# Chat completions returns no thoughts and calls functions alone; Responses has both:
+# https://docs.x.ai/developers/model-capabilities/text/comparison.md. The Anthropic endpoint is "fully deprecated" and
+# left out: https://docs.x.ai//developers/rest-api-reference/inference/legacy. Both seen 2026-11. That reasoning models
+# refuse penalties and stops is as remembered.
 _GROK_REFUSES = frozenset({"presence_penalty", "frequency_penalty", "stop"})
+# An effort is a 400 for 4.20 (seen 2026-11 in vercel/ai release @ai-sdk/xai@4.0.8) and for what came before it
+# (acedergren/opencode-oci-provider release v0.2.3), 3 mini excepted. 4.3 can be kept from thinking (vercel/ai release
+# @ai-sdk/xai@4.0.0-canary.61); 4.5 cannot, nor 4.7, which alone knows xhigh (anomalyco/models.dev providers/xai).
+_GROK_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
+
+
+def _grok(**without_effort: object) -> tuple[ModelRule, ...]:
+    """`without_effort` changes what a protocol says to models that know no effort."""
+    return (
+        ModelRule(prefix="grok-3-mini", changes={"efforts": ("low", "high")}),
+        ModelRule(prefix="grok-4.20", changes=without_effort),
+        ModelRule(prefix="grok-4.3", changes={"efforts": ("none", *_GROK_EFFORTS)}),
+        ModelRule(prefix="grok-4.7", changes={"efforts": (*_GROK_EFFORTS, "xhigh")}),
+        ModelRule(prefix="grok-4.", changes={}),
+        ModelRule(prefix="grok-4", changes=without_effort),
+        ModelRule(prefix="grok-code", changes=without_effort),
+    )
+
+
+_GROK_PLAIN = {"reasoning_control": "none", "refused_parameters": frozenset()}
 XAI = Provider(
     name="xai",
     title="xAI Grok",
     base_url="https://api.x.ai/v1",
     endpoints={
-        "openai_responses": responses(),
-        "openai_chat": chat(reasoning_control="none", refused_parameters=_GROK_REFUSES),
+        "openai_responses": responses(efforts=_GROK_EFFORTS),
+        "openai_chat": chat(efforts=_GROK_EFFORTS, refused_parameters=_GROK_REFUSES),
     },
     rules={
         "openai_chat": (
-            ModelRule(prefix="grok-3-mini", changes={"reasoning_control": "effort"}),
-            ModelRule(prefix="grok-3", changes={"refused_parameters": frozenset()}),
-            ModelRule(prefix="grok-2", changes={"refused_parameters": frozenset()}),
+            *_grok(reasoning_control="none"),
+            ModelRule(prefix="grok-3", changes=_GROK_PLAIN),
+            ModelRule(prefix="grok-2", changes=_GROK_PLAIN),
         ),
         "openai_responses": (
-            # An effort is a 400 for models that always think: https://docs.x.ai/docs/guides/reasoning, read 2026-11.
-            ModelRule(prefix="grok-4-", changes={"refused_parameters": frozenset({"reasoning"})}),
-            ModelRule(prefix="grok-code", changes={"refused_parameters": frozenset({"reasoning"})}),
+            *_grok(refused_parameters=frozenset({"reasoning"})),
+            ModelRule(prefix="grok-3", changes={"refused_parameters": frozenset({"reasoning"})}),
         ),
     },
     catalogue="x-ai",
 )
 
-# https://www.alibabacloud.com/help/en/model-studio/anthropic-api-messages and …/qwen-api-via-openai-responses, read
-# 2026-11-23. Schema output only from 3.7 on; `enable_search`, `enable_thinking` and `thinking_budget`:
-# https://www.alibabacloud.com/help/en/model-studio/use-qwen-by-calling-api.
+# Seen 2026-11: https://www.alibabacloud.com/help/pt-br/model-studio/anthropic-api-messages (every workspace has a host
+# of its own now, the old ones stay) and
+# https://help.aliyun.com/en/model-studio/compatibility-with-openai-responses-api, by which /api/v2/apps/protocols
+# before its path will go. `enable_search`, `enable_thinking`, `thinking_budget` and that schema output is safe to ask
+# for from 3.7 on are as remembered; earlier models have it in part
+# (https://www.alibabacloud.com/help/ja/doc-detail/2862209.html).
 QWEN = Provider(
     name="qwen",
     title="Alibaba Qwen (DashScope, Model Studio)",
@@ -69,7 +97,7 @@ QWEN = Provider(
             json_schema=False,
             cache_control=True,
         ),
-        "openai_responses": responses("/api/v2/apps/protocols/compatible-mode/v1/responses"),
+        "openai_responses": responses("/compatible-mode/v1/responses"),
         "anthropic_messages": messages("/apps/anthropic/v1/messages"),
     },
     rules={
@@ -80,30 +108,56 @@ QWEN = Provider(
     },
 )
 
-# Recorded: moonshot/chat-completions at api.moonshot.ai/v1. The Anthropic endpoint beside it, at /anthropic:
-# https://platform.moonshot.ai/docs/guide/agent-support, read 2026-11. Images by base64 or `ms://` only:
-# https://platform.moonshot.ai/docs/guide/use-kimi-vision-model, read 2026-11.
+# The recorded moonshot/chat-completions are examples. The Anthropic endpoint at /anthropic and Responses: seen 2026-11
+# in https://www.developersdigest.tech/reference/api-compatibility/moonshot. The limit's name and sampling, which is
+# fixed from K2.5 on: in https://java.agentscope.io/v2/en/integration/model/kimi (another temperature is a 400: in
+# https://dev.to/aihubmix/kimi-k31-pro-migration-guide-five-400s-one-404-and-the-claude-code-codex-config-13k). K3
+# always thinks, as hard as one of three words says; 2.7 always and without a word; 2.5 and 2.6 have a switch: in
+# https://docs.rs/synaps-engine/0.11.0/src/agent_engine/runtime/openai/catalog/kimi.rs.html. Images by base64 or `ms://`
+# alone is as remembered.
+_KIMI_EFFORTS: tuple[Effort, ...] = ("low", "high", "max")
+_KIMI_SAMPLING = frozenset({"temperature", "top_p", "n", "presence_penalty", "frequency_penalty"})
+_KIMI_PLAIN = {"reasoning_control": "none", "refused_parameters": frozenset()}
 MOONSHOT = Provider(
     name="moonshot",
     title="Moonshot AI (Kimi)",
     base_url="https://api.moonshot.cn/v1",
     endings=("/anthropic/v1", "/anthropic", "/v1"),
     endpoints={
-        "openai_chat": chat("/v1/chat/completions", reasoning_control="thinking", image_urls=False),
+        "openai_chat": chat(
+            "/v1/chat/completions",
+            max_tokens_field="max_completion_tokens",
+            efforts=_KIMI_EFFORTS,
+            refused_parameters=_KIMI_SAMPLING,
+            image_urls=False,
+        ),
         "anthropic_messages": messages("/anthropic/v1/messages", image_urls=False),
+        "openai_responses": responses(
+            "/v1/responses",
+            efforts=_KIMI_EFFORTS,
+            refused_parameters=frozenset({"temperature", "top_p"}),
+            image_urls=False,
+            web_search="none",
+        ),
     },
+    # Whether Responses serves models before K3 is not said.
+    spoken=(Spoken(pattern="kimi-k2|kimi-latest|moonshot-v1", protocols=("openai_chat", "anthropic_messages")),),
     rules={
         "openai_chat": (
-            # Thinks always: https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model, read 2026-11.
-            ModelRule(prefix="kimi-k2-thinking", changes={"reasoning_control": "none"}),
+            ModelRule(prefix="kimi-k2.7", changes={"reasoning_control": "none"}),
+            ModelRule(prefix="kimi-k2.", changes={"reasoning_control": "thinking"}),
+            ModelRule(prefix="kimi-k2", changes=_KIMI_PLAIN),
+            ModelRule(prefix="kimi-latest", changes=_KIMI_PLAIN),
+            ModelRule(prefix="moonshot-v1", changes=_KIMI_PLAIN),
         ),
     },
     catalogue="moonshotai",
 )
 
-# Recorded: zhipu/chat-completions at api.z.ai/api/paas/v4 and /api/coding/paas/v4. The Anthropic endpoint:
-# https://docs.z.ai/devpack/tool/claude, read 2026-11. Penalties, logprobs and schema output are not known there:
-# https://docs.bigmodel.cn/api-reference, read 2026-11.
+# Recorded: zhipu/chat-completions at api.z.ai/api/paas/v4 and /api/coding/paas/v4. The Anthropic endpoint: seen 2026-11
+# in https://www.developersdigest.tech/reference/api-compatibility/zai, by which Responses belongs to the coding plan
+# alone and is left out. Penalties are not known there: in https://java.agentscope.io/v2/en/integration/model/glm; nor,
+# as remembered, logprobs and schema output.
 ZHIPU = Provider(
     name="zhipu",
     title="Zhipu AI (GLM, Z.ai)",
@@ -121,8 +175,10 @@ ZHIPU = Provider(
     catalogue="zhipuai",
 )
 
-# https://www.volcengine.com/docs/82379/1494384 (chat) and /1569618 (Responses), read 2026-11; the Anthropic endpoint
-# belongs to the coding plan, at /api/coding: https://www.volcengine.com/docs/82379/1928261, read 2026-11.
+# The address: seen 2026-11 in https://cloudwego.io/docs/eino/ecosystem/chat_model/chat_model_ark; Responses there: in
+# https://cloudwego.io/zh/docs/eino/ecosystem_integration/chat_model/agentic_model_ark. The coding plan is paid apart,
+# at /api/coding/v3 (in https://developer.volcengine.com/articles/7615528054736945158), with the Anthropic endpoint at
+# /api/coding (seen in a user's notes alone). `thinking` and what else they take is as remembered.
 ARK = Provider(
     name="ark",
     title="Volcano Engine Ark (Doubao)",
@@ -140,9 +196,10 @@ ARK_CODING = Provider(
     },
 )
 
-# Over chat completions thoughts come inside the text, over the Anthropic endpoint as thoughts; it is the one the vendor
-# recommends: https://platform.minimax.io/docs/api-reference/text-anthropic-api, read 2026-11-23. In China:
-# api.minimaxi.com.
+# Over chat completions thoughts come inside the text, over the Anthropic endpoint as thoughts. Seen 2026-11:
+# https://platform.minimax.io/docs/api-reference/text-anthropic-api.md; Responses and the bearer in
+# https://www.developersdigest.tech/reference/api-compatibility/minimax; the limit's name and that there is no schema
+# output in https://java.agentscope.io/v2/en/integration/model/minimax. In China: api.minimaxi.com.
 MINIMAX = Provider(
     name="minimax",
     title="MiniMax",
@@ -150,15 +207,21 @@ MINIMAX = Provider(
     endings=("/anthropic/v1", "/anthropic", "/v1"),
     endpoints={
         "anthropic_messages": messages("/anthropic/v1/messages", auth="bearer"),
-        "openai_chat": chat("/v1/chat/completions", reasoning_control="none", json_schema=False),
+        "openai_chat": chat(
+            "/v1/chat/completions",
+            max_tokens_field="max_completion_tokens",
+            reasoning_control="none",
+            json_schema=False,
+        ),
         "openai_responses": responses("/v1/responses", web_search="none"),
     },
     catalogue="minimax",
 )
 
-# Recorded: mistral/chat-completions (streams report their usage unasked; `reasoning_effort` with mistral-small).
-# Unknown fields are a 422 there, so what the vendor's specification does not have is refused here:
-# https://docs.mistral.ai/api, read 2026-11.
+# Recorded: mistral/chat-completions (streams report their usage unasked; `reasoning_effort` with mistral-small). Which
+# models know which effort: seen 2026-11 in https://docs.mistral.ai/inference/conversations/reasoning. Unknown fields
+# are a 422 there, so what the vendor's specification does not have, as remembered, is refused here.
+_MISTRAL_LARGE: tuple[Effort, ...] = ("low", "medium", "high")
 MISTRAL = Provider(
     name="mistral",
     title="Mistral AI",
@@ -175,14 +238,17 @@ MISTRAL = Provider(
     },
     rules={
         "openai_chat": (
-            ModelRule(prefix="mistral-small", changes={"reasoning_control": "effort"}),
-            ModelRule(prefix="mistral-medium", changes={"reasoning_control": "effort"}),
+            ModelRule(prefix="mistral-small", changes={"reasoning_control": "effort", "efforts": ("none", "high")}),
+            ModelRule(prefix="mistral-medium", changes={"reasoning_control": "effort", "efforts": ("none", "high")}),
+            ModelRule(prefix="mistral-large-4", changes={"reasoning_control": "effort", "efforts": _MISTRAL_LARGE}),
         ),
     },
     catalogue="mistral",
 )
 
-# Answers are searched for, always; there are no tools: https://docs.perplexity.ai/api-reference, read 2026-11.
+# The address and both its forms: recorded: perplexity/chat-completions; seen 2026-11 in
+# https://docs.perplexity.ai/docs/sonar/openai-compatibility. There are no tools, and what is refused here is not known
+# there: in https://docs.getbifrost.ai/providers/supported-providers/perplexity.
 PERPLEXITY = Provider(
     name="perplexity",
     title="Perplexity",
@@ -199,7 +265,8 @@ PERPLEXITY = Provider(
     catalogue="perplexity",
 )
 
-# https://docs.cohere.com/docs/compatibility-api, read 2026-11: what it does not know is listed there.
+# That there is such an API: seen 2026-11 in https://docs.cohere.com/changelog/compatibility-api. Its address and what
+# it does not know are as remembered.
 COHERE = Provider(
     name="cohere",
     title="Cohere (OpenAI-compatible API)",
