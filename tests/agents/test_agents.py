@@ -77,6 +77,20 @@ async def test_codex_patches_with_a_free_text_tool(place: Place, home: Path) -> 
     assert (home / "out.txt").read_text() == f"{MADE}\n"
 
 
+async def test_codex_with_its_own_provider(place: Place, home: Path) -> None:
+    """It asks for a WebSocket, is told that there is none, and goes on over plain HTTP."""
+    installed = str(program("codex"))
+    (home / ".codex").mkdir()
+    config = f'model = "on-gemini"\nopenai_base_url = "{place.url}/v1"\n\n[analytics]\nenabled = false\n'
+    (home / ".codex" / "config.toml").write_text(config)
+    login = await run([installed, "login", "--with-api-key"], home, OFFLINE, said=place.key)
+    assert login.code == 0, login.output
+    task = script(("exec_command", {"cmd": "cat note.txt"}))
+    ended = await run([installed, "exec", "--skip-git-repo-check", task], home, OFFLINE)
+    await check(place, "on-gemini", ended)
+    assert "Reconnecting" not in ended.output
+
+
 async def codex(place: Place, home: Path, model: str, task: str) -> Ended:
     """Codex, at its task."""
     installed = str(program("codex"))
