@@ -109,3 +109,12 @@ def test_codex_carries_anothers_thoughts_home(name: str) -> None:
     assert thoughts[0]
     assert [(p.text, p.signature) for p in thoughts[0]] == [(p.text, p.signature) for p in thoughts[1]]
     assert all(p.signature is not None and p.signature.origin == "anthropic_messages" for p in thoughts[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_agent_is_documented(name: str) -> None:
+    """With the version it was tried in, which is the one that scripts/install-agents installs."""
+    golden = json.loads((GOLDEN / f"{name}.json").read_text())
+    root = GOLDEN.parents[2]
+    assert f"### {golden['agent']} ({golden['version']})" in (root / "docs" / "clients.md").read_text()
+    assert golden["version"] in (root / "scripts" / "install-agents").read_text()
