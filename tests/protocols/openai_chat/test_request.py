@@ -157,7 +157,7 @@ def test_thought_is_asked_for_in_the_upstreams_way(control: ReasoningControl, st
 
 
 def test_an_effort_the_model_does_not_know_is_told_as_the_nearest() -> None:
-    """A model that cannot but think is asked for the least, and that is named; a word written in this protocol stays."""
+    """A model that cannot but think is asked for the least, and that is named; a word of this protocol stays."""
     kimi = ("low", "high", "max")
     foreign = Request(origin="anthropic_messages", model="m", messages=(), reasoning=ReasoningControl(enabled=False))
     body, encoded = encode(foreign, efforts=kimi)

@@ -30,8 +30,8 @@ from headgate.protocols.gemini_generate.wire import (
 _answer = msgspec.json.Decoder(MeteredAnswer)
 _call = msgspec.json.Decoder(dict[str, Raw])
 
-# An image made is billed as so many tokens, up to 1024 pixels square
-# (https://ai.google.dev/gemini-api/docs/pricing, 2026-11).
+# An image made is billed as so many tokens, up to 1024 pixels square: from the vendor's price list as remembered, not
+# re-read.
 _IMAGE_TOKENS = 1290
 _AUDIO_BYTES = 2560  # base64 of 24 kHz 16-bit sound: 25 tokens a second, 64,000 characters a second
 _BYTES_A_TOKEN = 3

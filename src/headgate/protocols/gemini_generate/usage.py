@@ -1,6 +1,6 @@
 """Google's counts to disjoint quantities, and back.
 
-What is nested in what (ai.google.dev/api/generate-content#UsageMetadata, and all recorded exchanges):
+What is nested in what (as all recorded exchanges show it):
 
 - `promptTokenCount` includes `cachedContentTokenCount`; `promptTokensDetails` splits it by modality, with the cached
   part or (1.5, wire gemini/cached-tokens) without it, and at times leaves some of it out. What no detail names is text.
@@ -70,7 +70,7 @@ class UsageReader:
 
     def _searches(self) -> int:
         """Until 2.5 Google bills a grounded prompt once, however many queries it took; from Gemini 3 on each query
-        (https://ai.google.dev/gemini-api/docs/pricing, 2026-11)."""
+        (seen 2026-11 in https://you.com/resources/gemini-web-search-api and iyulab/TokenMeter release v0.13.0)."""
         queries = sum(len(found) for found in self._queries.values())
         if self._model.startswith(("gemini-1", "gemini-2", "models/gemini-1", "models/gemini-2")):
             return 1 if queries or self._grounded else 0

@@ -29,7 +29,7 @@ def decode_usage(wire: Mapping[str, Any] | None, model: str | None = None) -> Us
         prompt, beside = prompt + audio_in, 0
     if beside:
         # xAI counts thoughts beside completion_tokens: 165 + 2 + 125 = 292 (recorded: xai/cached-tokens). Gemini's
-        # compatible surface does too, but leaves only the difference to show it (ai.google.dev/gemini-api/docs/openai).
+        # compatible surface does too, but leaves only the difference to show it (as remembered).
         completion, reasoning = completion + beside, reasoning or beside
     reasoning, completion, prompt = _perplexity(wire, reasoning, completion, prompt)
     return Usage(
@@ -105,9 +105,9 @@ def _input_side(wire: Mapping[str, Any], asked: Mapping[str, Any], prompt: int, 
 
 
 def _output_side(told: Mapping[str, Any], completion: int, reasoning: int) -> dict[str, int]:
-    """`completion` tokens, split. Accepted and rejected prediction tokens are inside and billed alike (OpenAI,
-    platform.openai.com/docs/guides/predicted-outputs), so they stay in `output`. A report may claim more thoughts than
-    tokens (openrouter/error-in-stream: 11 of 10): the total decides."""
+    """`completion` tokens, split. Accepted and rejected prediction tokens are inside and billed alike (as
+    remembered; recorded: openai/prediction), so they stay in `output`. A report may claim more thoughts than tokens
+    (openrouter/error-in-stream: 11 of 10): the total decides."""
     reasoning = min(reasoning, completion)
     audio = min(_count(told, "audio_tokens"), completion - reasoning)
     image = min(_count(told, "image_tokens"), completion - reasoning - audio)
@@ -121,7 +121,7 @@ def _output_side(told: Mapping[str, Any], completion: int, reasoning: int) -> di
 
 def _cached(wire: Mapping[str, Any], asked: Mapping[str, Any]) -> int:
     """Tokens read from a cache. One number under many names, so the largest is taken, never a sum: OpenAI
-    `prompt_tokens_details.cached_tokens`; DeepSeek `prompt_cache_hit_tokens` (api-docs.deepseek.com/guides/kv_cache);
+    `prompt_tokens_details.cached_tokens`; DeepSeek `prompt_cache_hit_tokens` (recorded: deepseek/cached-tokens);
     Moonshot, Together and Hugging Face `cached_tokens` at the top; Mistral `num_cached_tokens`
     (mistral/document-input); Venice and Doubleword `cache_read_input_tokens`."""
     return max(
@@ -152,8 +152,8 @@ def _cache_writes(wire: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[in
 
 def _perplexity(wire: Mapping[str, Any], reasoning: int, completion: int, prompt: int) -> tuple[int, int, int]:
     """`reasoning_tokens` at the top level. Perplexity's deep research bills thoughts, and the citations it read, on top
-    of a total that has neither (docs.perplexity.ai/getting-started/pricing); Copilot means thoughts inside the
-    completion (recorded: copilot/basic)."""
+    of a total that has neither (the prices: seen 2026-11 in https://docs.perplexity.ai/getting-started/pricing); Copilot
+    means thoughts inside the completion (recorded: copilot/basic)."""
     thought = _count(wire, "reasoning_tokens")
     if "search_context_size" in wire or "num_search_queries" in wire or "citation_tokens" in wire:
         return reasoning + thought, completion + thought, prompt + _count(wire, "citation_tokens")
@@ -162,9 +162,9 @@ def _perplexity(wire: Mapping[str, Any], reasoning: int, completion: int, prompt
 
 def _searches(wire: Mapping[str, Any], model: str) -> int:
     """Web searches: OpenRouter counts them in `server_tool_use_details` (earlier `server_tool_use`); xAI bills the
-    sources it read (docs.x.ai, live search); Qwen counts in `plugins.search`; Perplexity says how many queries it
-    made, or, where it says nothing, bills each request as one; OpenAI's search models say nothing and search before
-    every answer (platform.openai.com/docs/guides/tools-web-search, chat completions)."""
+    sources it read; Qwen counts in `plugins.search`; Perplexity says how many queries it made, or, where it says
+    nothing, bills each request as one; OpenAI's search models say nothing and search before every answer (xAI's and
+    OpenAI's from their documentation as remembered, not re-read)."""
     told = max(
         _count(_details(wire, "server_tool_use_details"), "web_search_requests"),
         _count(_details(wire, "server_tool_use"), "web_search_requests"),

@@ -78,7 +78,7 @@ def _drawn_out(drawn: Mapping[str, Json]) -> int:
 
 def _searches(response: Mapping[str, Json], usage: Mapping[str, Json], items: Sequence[Json]) -> int:
     """Web searches the vendor bills. Counted from the output, opening a page or looking through it is no search
-    (platform.openai.com/docs/pricing: "search actions")."""
+    (the vendor's price list as remembered, not re-read: "search actions")."""
     told = _object(response.get("tool_usage")).get("web_search")
     if isinstance(told, dict):
         return _count(told, "num_requests")
