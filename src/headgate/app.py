@@ -300,7 +300,7 @@ class Worker:
                 tokens_cached=usage.cache_read,
                 charge_nano=receipt.charge_nano,
                 cost_nano=receipt.cost_nano,
-                failed_attempts=len(receipt.attempts),
+                failed_attempts=sum(1 for attempt in receipt.attempts if attempt.reason),
                 estimated=receipt.estimated,
             )
         )
@@ -319,7 +319,7 @@ class Worker:
                     "tokens_in": usage.total_in,
                     "tokens_out": usage.total_out,
                     "charge_nano": receipt.charge_nano,
-                    "attempts": len(receipt.attempts),
+                    "attempts": len(receipt.attempts) or 1,
                     "ms": receipt.duration_ms,
                     "first_byte_ms": receipt.first_byte_ms,
                 }

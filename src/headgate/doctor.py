@@ -21,7 +21,7 @@ from headgate.billing.journal import DAMAGED_SUFFIX
 from headgate.billing.pricebook import PriceBook
 from headgate.billing.prices import parse_price, stored_prices
 from headgate.channels.channel import Channel
-from headgate.channels.repository import PURPOSE, list_channels, list_credentials
+from headgate.channels.repository import PURPOSE, list_channels, list_credentials, load_channels
 from headgate.config.document import ConfigError
 from headgate.config.file import ConfigFile, parse_config, read_text
 from headgate.providers.registry import PROVIDERS
@@ -291,6 +291,7 @@ async def _read(database: Database, settings: Settings, findings: list[Finding])
         if findings[-1].kind == "ok" and has_secrets:
             try:
                 listed = await list_credentials(conn, _sealer(settings))
+                channels = await load_channels(conn, _sealer(settings))
             except SecretUnreadable as error:
                 mend = "restore the key that they were stored with, or give the channels' keys anew in the file"
                 findings.append(bad(str(error), mend))

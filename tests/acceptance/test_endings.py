@@ -74,8 +74,10 @@ async def test_a_failure_before_the_first_byte_is_made_good_by_another_channel(
     assert "You said: Hello there" in (said(events(answer.content)) if stream else answer.text)
     receipt = await house.receipt(answer)
     assert (receipt.ending, receipt.channel) == ("completed", "good")
-    assert len(receipt.attempts) == 1
-    assert receipt.attempts[0].reason
+    failed, answered = receipt.attempts
+    assert failed.reason
+    assert (answered.reason, answered.status) == ("", 200)
+    assert answered.channel_id != failed.channel_id
     served = await until_served(house)
     assert receipt.charge_nano == nano(served.counts.input, served.counts.output)
 
@@ -121,6 +123,8 @@ async def test_a_failure_in_mid_stream_ends_with_an_error_event_and_charges_what
     assert said(told).startswith("one two")
     receipt = await house.receipt(answer)
     assert (receipt.ending, receipt.channel, receipt.estimated) == ("upstream_failed", "bad", True)
+    assert [attempt.status for attempt in receipt.attempts] == [200]
+    assert receipt.attempts[0].reason in {"broken", "broke_off", "error_in_stream"}
     assert 0 < receipt.usage.output <= len(said(told).split()) + 1
     assert receipt.charge_nano == nano(receipt.usage.input, receipt.usage.output)
     assert await house.balance() == GRANTED - receipt.charge_nano

@@ -7,7 +7,7 @@ from headgate.channels import repository
 from headgate.channels.repository import ChannelSettings, NewChannel, Unknown
 from headgate.store.changes import changes_since
 from headgate.store.database import Database
-from headgate.store.schema import credentials
+from headgate.store.schema import channels, credentials
 from headgate.store.secrets import Sealer, SecretUnreadable
 
 SEALER = Sealer(b"a master key for tests", repository.PURPOSE)
@@ -48,6 +48,18 @@ async def test_a_channel_comes_back_whole(database: Database) -> None:
     assert [secret for _, secret in channel.credentials] == ["sk-upstream-0123456789", "sk-second-0123456789"]
     assert all(b"0123456789" not in sealed for sealed in stored)
     assert "0123456789" not in repr(channel) + repr(MAIN)
+
+
+async def test_header_values_and_proxies_are_sealed_and_not_listed(database: Database) -> None:
+    """They hold passwords as often as keys do."""
+    async with database.write() as conn:
+        await repository.put_channel(conn, SEALER, MAIN, now_ms=1)
+        stored = (await conn.execute(select(channels.c.settings))).scalar_one()
+        (listed,) = await repository.list_channels(conn)
+    assert "x-team" in stored
+    assert "socks5" not in stored
+    assert '"a"' not in stored
+    assert (listed.headers, listed.proxy) == ({"x-team": "…"}, "…")
 
 
 async def test_putting_again_changes_what_differs(database: Database) -> None:

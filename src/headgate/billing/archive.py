@@ -58,7 +58,7 @@ _KNOWN = {
 }
 
 _COUNTED = ("calls", "failures", "tokens_in", "tokens_out", "charge_nano", "cost_nano", "duration_ms")
-_CHARGED_ENDINGS: frozenset[Ending] = frozenset({"completed", "client_gone"})
+_CHARGED_ENDINGS: frozenset[Ending] = frozenset({"completed", "client_gone", "balance_spent"})
 
 
 class Detail(Struct, frozen=True, omit_defaults=True):

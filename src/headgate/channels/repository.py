@@ -1,9 +1,11 @@
 """Channels and their credentials as the database has them. All SQL about them is here; only the caller commits."""
 
-from collections.abc import Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,11 +80,16 @@ async def put_channel(
         "enabled": channel.enabled,
         "priority": channel.priority,
         "weight": channel.weight,
-        "settings": msgspec.json.encode(channel.settings).decode(),
         "source": source,
     }
     present = (await conn.execute(select(channels).where(channels.c.name == channel.name))).one_or_none()
-    differs = present is None or any(present._mapping[name] != value for name, value in values.items())
+    differs = (
+        present is None
+        or any(present._mapping[name] != value for name, value in values.items())
+        or _readable_settings(sealer, present) != channel.settings
+    )
+    if differs:
+        values["settings"] = msgspec.json.encode(_sealed(channel.settings, sealer, channel.name)).decode()
     if present is None:
         made = channels.insert().values(name=channel.name, **values, created_at=now_ms).returning(channels.c.id)
         channel_id = int((await conn.execute(made)).scalar_one())
@@ -105,12 +112,13 @@ async def load_channels(conn: AsyncConnection, sealer: Sealer) -> list[Channel]:
     for row in await conn.execute(select(credentials).where(credentials.c.enabled).order_by(credentials.c.id)):
         secrets.setdefault(row.channel_id, []).append((row.id, sealer.unseal(row.secret, _owner(row.channel_id))))
     rows = await conn.execute(select(channels).order_by(channels.c.name))
-    return [_channel(row, tuple(secrets.get(row.id, ()))) for row in rows]
+    return [_channel(row, _opened(row, sealer), tuple(secrets.get(row.id, ()))) for row in rows]
 
 
 async def list_channels(conn: AsyncConnection) -> list[Channel]:
-    """All channels by name, without credentials."""
-    return [_channel(row, ()) for row in await conn.execute(select(channels).order_by(channels.c.name))]
+    """All channels by name, without what is secret: credentials, the values of headers, the address of a proxy."""
+    rows = await conn.execute(select(channels).order_by(channels.c.name))
+    return [_channel(row, _mapped(_settings(row), lambda text: "…"), ()) for row in rows]
 
 
 async def list_credentials(conn: AsyncConnection, sealer: Sealer) -> list[ListedCredential]:
@@ -181,6 +189,38 @@ def _readable(sealer: Sealer, sealed: bytes, owner: str) -> str | None:
         return None
 
 
+def _sealed(settings: ChannelSettings, sealer: Sealer, name: str) -> ChannelSettings:
+    """The settings as they are stored: header values and a proxy's address may hold passwords."""
+    return _mapped(settings, lambda text: b64encode(sealer.seal(text, _settings_owner(name))).decode())
+
+
+def _opened(row: Row[*tuple[object, ...]], sealer: Sealer) -> ChannelSettings:
+    def unseal(text: str) -> str:
+        return sealer.unseal(b64decode(text), _settings_owner(row.name))
+
+    return _mapped(_settings(row), unseal)
+
+
+def _readable_settings(sealer: Sealer, row: Row[*tuple[object, ...]]) -> ChannelSettings | None:
+    try:
+        return _opened(row, sealer)
+    except SecretUnreadable:
+        return None
+
+
+def _settings(row: Row[*tuple[object, ...]]) -> ChannelSettings:
+    return msgspec.json.decode(row.settings, type=ChannelSettings)
+
+
+def _mapped(settings: ChannelSettings, change: Callable[[str], str]) -> ChannelSettings:
+    headers = {name: change(value) for name, value in settings.headers.items()}
+    return replace(settings, headers=headers, proxy=change(settings.proxy) if settings.proxy else settings.proxy)
+
+
+def _settings_owner(name: str) -> str:
+    return f"settings of channel {name}"
+
+
 def _owner(channel_id: int) -> str:
     return f"channel {channel_id}"
 
@@ -189,8 +229,7 @@ def _hint(secret: str) -> str:
     return f"…{secret[-4:]}" if len(secret) >= 16 else "…"
 
 
-def _channel(row: Row[*tuple[object, ...]], secrets: tuple[tuple[int, str], ...]) -> Channel:
-    settings = msgspec.json.decode(row.settings, type=ChannelSettings)
+def _channel(row: Row[*tuple[object, ...]], settings: ChannelSettings, secrets: tuple[tuple[int, str], ...]) -> Channel:
     return Channel(
         id=row.id,
         name=row.name,

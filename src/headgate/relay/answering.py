@@ -296,7 +296,7 @@ class Flow:
             failure = mask(meter.failure)
             if not self.begun:
                 return of_bad_answer(failure.kind, failure.message)
-            return self._break_off(failure)
+            return self._break_off(failure, "error_in_stream")
         if not self.begun:
             if not meter.begun:
                 return of_bad_answer(Kind.EMPTY, "The upstream gave an empty answer.")
@@ -317,7 +317,7 @@ class Flow:
             return None
         if not self.begun and self._stopped is None:
             return verdict
-        return self._break_off(self._stopped or verdict.failure)
+        return self._break_off(self._stopped or verdict.failure, verdict.reason)
 
     def left(self) -> None:
         """The call was cancelled: the client has gone, or the gateway shuts down."""
@@ -329,10 +329,11 @@ class Flow:
         if not gone and self.begun:
             self._call.client.finish(self._voice.error(self._call, BROKEN))
 
-    def _break_off(self, failure: Failure) -> Verdict | None:
+    def _break_off(self, failure: Failure, reason: str = "broke_off") -> Verdict | None:
         """End a stream that has begun with the protocol's own error; charge what was delivered."""
         self._cancel_extension()
-        self._progress.broke = failure.blame is Blame.UPSTREAM
+        if failure.blame is Blame.UPSTREAM:
+            self._progress.fault = reason
         if not self._settled and self._progress.hold.open:
             self._settle("balance_spent" if failure is SPENT else "upstream_failed")
         if self.begun:

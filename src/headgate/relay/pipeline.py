@@ -276,12 +276,12 @@ class Relay:
                 if way is None:
                     break
                 progress.way = way
-                began = monotonic()
+                progress.began_s = monotonic()
                 verdict = await self._attempt(call, progress)
                 if verdict is None:
                     return
                 attempt = Attempt(
-                    way.route.channel.id, verdict.status, verdict.reason, int((monotonic() - began) * 1000)
+                    way.route.channel.id, verdict.status, verdict.reason, int((monotonic() - progress.began_s) * 1000)
                 )
                 progress.attempts = (*progress.attempts, attempt)
                 if not verdict.retry:
@@ -342,7 +342,7 @@ class Relay:
         finally:
             if not judged:
                 self._health.spared(credential, model)
-        self._judge(way, verdict, broke=progress.broke)
+        self._judge(way, verdict, broke=bool(progress.fault))
         return verdict
 
     async def _exchange(self, call: Call, progress: Progress, head: bytes, body: bytes) -> Verdict | None:

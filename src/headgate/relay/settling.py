@@ -34,8 +34,10 @@ class Progress(Struct, kw_only=True):
     first_byte_ms: int | None = None
     response_id: str | None = None
     """The upstream's id of an answer that it may be asked for again."""
-    broke: bool = False
-    """The upstream failed in the middle of its answer."""
+    began_s: float = 0.0
+    """When the attempt under way began, on the monotonic clock."""
+    fault: str = ""
+    """Why the upstream broke off an answer that had begun."""
 
 
 class Settling:
@@ -136,7 +138,7 @@ class Settling:
             stream=peek.stream,
             duration_ms=int((monotonic() - call.clocks.began_s) * 1000),
             first_byte_ms=progress.first_byte_ms,
-            attempts=progress.attempts,
+            attempts=_attempts(progress, ending),
             dropped=progress.dropped,
         )
 
@@ -153,3 +155,12 @@ class Settling:
             # The upstream took what our decoder would not: fall back to the estimate by size.
             input_tokens = estimate_input(call.peek)
         return replace(count_delivered(delivered), input=input_tokens)
+
+
+def _attempts(progress: Progress, ending: Ending) -> tuple[Attempt, ...]:
+    """Every attempt with its reason, the one that answered last; none where the first one simply answered."""
+    answered = progress.fault or (progress.attempts and ending in {"completed", "client_gone", "balance_spent"})
+    if progress.way is None or not answered:
+        return progress.attempts
+    duration_ms = int((monotonic() - progress.began_s) * 1000)
+    return (*progress.attempts, Attempt(progress.way.route.channel.id, 200, progress.fault, duration_ms))
