@@ -104,6 +104,8 @@ def _judged(figure: Figure) -> str:
 
 def _value(figure: Figure, name: str) -> str:
     value = figure.values.get(name)
+    if value == 0:
+        return "none ended in time"
     return "" if value is None else f"{_number(value, figure.digits)} {figure.unit}"
 
 

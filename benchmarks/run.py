@@ -36,7 +36,7 @@ from upstream import EVENTS_A_WRITE
 
 HERE = Path(__file__).resolve().parent
 FULL = Effort(rounds=5, seconds=4, streams=5_000, calls=200_000, starts=5)
-QUICK = Effort(rounds=3, seconds=1, streams=1_000, calls=50_000, starts=2)
+QUICK = Effort(rounds=3, seconds=1, streams=5_000, calls=50_000, starts=2)
 MILLION = 1_000_000
 
 Scenario = Callable[[Bench, Findings], None]

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import crowd
@@ -21,6 +22,8 @@ from gateways import (
     STREAM,
     Gateway,
     Upstreams,
+    haproxy,
+    headgate,
     headgate_command,
     process,
     unflushed,
@@ -230,20 +233,21 @@ def live_streams(bench: Bench, found: Findings) -> None:
     wanted = bench.effort.streams
     bench.say(f"{wanted:,} live slow streams")
     values: dict[str, float] = {}
-    for gateway in (bench.haproxy, bench.headgate):
-        path = CHAT if gateway is bench.headgate else f"/slow{CHAT}"
-        ask = load.chat(path, SLOW, events=EVENTS)
-        crowd.hold_open(ask, gateway.stream_port, 50, lambda: 0)
-        live, before, during = crowd.hold_open(
-            ask,
-            gateway.stream_port,
-            wanted,
-            lambda pid=gateway.pid: resident_kb(pid),  # type: ignore[misc]
-        )
+    place = bench.directory / "live"
+    place.mkdir()
+    # Fresh processes: one that has served before has memory to spare, and streams would seem to cost nothing.
+    fresh = (
+        haproxy(place, bench.gateway_core, bench.upstreams),
+        headgate(place, bench.gateway_core, bench.upstreams, bench.headgate_python),
+    )
+    for starting_up in fresh:
+        with starting_up as gateway:
+            ask = load.chat(f"/slow{CHAT}" if gateway.name == "HAProxy" else CHAT, SLOW, events=EVENTS)
+            crowd.hold_open(ask, gateway.stream_port, 20, lambda: 0)
+            live, before, during = crowd.hold_open(ask, gateway.stream_port, wanted, partial(resident_kb, gateway.pid))
         if live < wanted:
             found.remarks.append(f"{gateway.name} kept {live:,} of {wanted:,} streams open.")
         values[gateway.name] = (during - before) / max(1, live)
-        drain(bench.headgate)
     own = values["Headgate"]
     found.figures.append(
         Figure(
@@ -261,8 +265,15 @@ def live_streams(bench: Bench, found: Findings) -> None:
 
 def memory(bench: Bench, found: Findings) -> None:
     """Whether memory grows with calls."""
-    wanted, gateway = bench.effort.calls, bench.headgate
-    bench.say(f"memory over {wanted:,} calls")
+    bench.say(f"memory over {bench.effort.calls:,} calls")
+    place = bench.directory / "memory"
+    place.mkdir()
+    with headgate(place, bench.gateway_core, bench.upstreams, bench.headgate_python) as fresh:
+        _watch_memory(bench, found, fresh)
+
+
+def _watch_memory(bench: Bench, found: Findings, gateway: Gateway) -> None:
+    wanted = bench.effort.calls
     made, at_first, peak = 0, 0, 0
     while made < wanted:
         done = load.run(
@@ -372,13 +383,15 @@ def _rates(
             reached=ratio >= aim if aim else None,
         )
     )
-    found.costs += [_cost(name, who, each, those, times) for who, those in rounds.items()]
+    found.costs += [
+        _cost(name, who, each, those, times) for who, those in rounds.items() if any(made.calls for made in those)
+    ]
 
 
 def _failures(found: Findings, name: str, rounds: dict[str, list[Round]]) -> None:
     for who, those in rounds.items():
         failed, made = sum(each.failed for each in those), sum(each.calls for each in those)
-        if failed or not made:
+        if failed:
             found.remarks.append(f'{who}: {failed:,} of {made:,} calls failed in "{name}".')
 
 
