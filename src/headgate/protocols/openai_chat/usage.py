@@ -152,7 +152,7 @@ def _cache_writes(wire: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[in
 
 def _perplexity(wire: Mapping[str, Any], reasoning: int, completion: int, prompt: int) -> tuple[int, int, int]:
     """`reasoning_tokens` at the top level. Perplexity's deep research bills thoughts, and the citations it read, on top
-    of a total that has neither (the prices: seen 2026-11 in https://docs.perplexity.ai/getting-started/pricing); Copilot
+    of a total that has neither (prices: seen 2026-11 in https://docs.perplexity.ai/getting-started/pricing); Copilot
     means thoughts inside the completion (recorded: copilot/basic)."""
     thought = _count(wire, "reasoning_tokens")
     if "search_context_size" in wire or "num_search_queries" in wire or "citation_tokens" in wire:
