@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.billing.amounts import PPM
-from headgate.billing.pricing import QUANTITIES, ImageRate, Price, Tier, charge, covers, of_image, resolve
+from headgate.billing.pricing import QUANTITIES, ImageRate, Price, Tier, charge, covers, covers_text, of_image, resolve
 from headgate.canonical.usage import Usage
 
 usages = st.builds(Usage, **{name: st.integers(-5, 10**7) for name in QUANTITIES})
@@ -86,3 +86,11 @@ def test_a_charge_is_never_negative_and_grows_with_use(usage: Usage, more: Usage
     assert first >= 0
     larger = Usage(**{name: max(getattr(usage, name), getattr(more, name)) for name in QUANTITIES})
     assert charge(price, larger, ppm) >= first
+
+
+def test_a_price_of_images_says_nothing_about_text() -> None:
+    """Chat must not become free because pictures have a price."""
+    assert not covers_text(Price(rates=resolve({"images": 40_000_000_000_000})))
+    assert covers_text(Price(rates=resolve({"output": 1})))
+    assert covers_text(Price(rates=resolve({}), per_call=1))
+    assert covers_text(Price(rates=resolve({}), free=True))

@@ -154,5 +154,11 @@ def covers(price: Price, usage: Usage) -> bool:
     return any(count > 0 and rate > 0 for count, rate in zip(_counts(usage), price.rates, strict=True))
 
 
+def covers_text(price: Price) -> bool:
+    """Whether this price says anything about a text that is read and answered."""
+    rates = price.rates
+    return price.free or price.per_call > 0 or rates[_INPUT] > 0 or rates[_OUTPUT] > 0
+
+
 def _with_image_rate(rates: Rates, rate: int) -> Rates:
     return (*rates[:_IMAGES], rate, *rates[_IMAGES + 1 :])

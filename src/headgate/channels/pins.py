@@ -120,8 +120,9 @@ class Pins:
         Raises:
             StoreUnavailable: those that are left wait on.
         """
-        while self._waiting:
-            batch = [self._waiting[pin_id] for pin_id in list(self._waiting)[:BATCH]]
+        waiting = list(self._waiting)
+        for start in range(0, len(waiting), BATCH):
+            batch = [self._waiting[pin_id] for pin_id in waiting[start : start + BATCH] if pin_id in self._waiting]
             rows = [{name: getattr(pin, name) for name in Pin.__struct_fields__} for pin in batch]
             async with self._database.write() as conn:
                 await conn.execute(self._database.insert(pins).on_conflict_do_nothing(), rows)

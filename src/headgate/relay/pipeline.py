@@ -22,7 +22,7 @@ from headgate.access.directory import UNKNOWN, KeyDirectory
 from headgate.access.keys import hash_key
 from headgate.billing.journal import JournalFailed
 from headgate.billing.ledger import Ledger, Shortage
-from headgate.billing.pricing import covers
+from headgate.billing.pricing import covers_text
 from headgate.billing.purse import Hold
 from headgate.billing.receipt import Attempt, Ending, Receipt
 from headgate.canonical.codec import ErrorAnswer, Patch, Peek
@@ -30,7 +30,6 @@ from headgate.canonical.endings import read_ending
 from headgate.canonical.failure import Blame, Failure, Kind, Refused
 from headgate.canonical.request import ReasoningControl
 from headgate.canonical.signature import may_carry_foreign
-from headgate.canonical.usage import Usage
 from headgate.channels.channel import Channel
 from headgate.channels.health import HealthBook
 from headgate.channels.pins import Pins
@@ -218,7 +217,7 @@ class Relay:
         if failure is not None:
             raise Refused(failure)
         price = snapshot.price(caller.group, peek.model, peek.service_tier)
-        if price is None or not covers(price, Usage(input=1, output=1)):
+        if price is None or not covers_text(price):
             # A price per image, say, knows nothing of chat, and must not make it free.
             raise Refused(_unpriced(peek.model))
         multiplier_ppm = snapshot.multiplier_ppm(caller.group)

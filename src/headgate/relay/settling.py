@@ -92,8 +92,10 @@ class Settling:
         record = self._record(call, progress, ending, 200)
         record = replace(record, usage=usage, estimated=estimated, charge_nano=charge_nano, cost_nano=cost_nano)
         final = self._settle(call, progress.hold, record)
-        if ending == "completed" and progress.response_id is not None and progress.way is not None:
-            self._made(call, progress.way, progress.response_id)
+        # Only a response of the Responses API, told as it came, can be asked for again.
+        told_as_it_came = way is not None and way.outbound.protocol == call.asked.protocol == "openai_responses"
+        if told_as_it_came and ending == "completed" and way is not None and progress.response_id is not None:
+            self._made(call, way, progress.response_id)
         return final
 
     def uncharged(self, call: Call, progress: Progress, ending: Ending, status: int) -> Receipt:
