@@ -19,7 +19,7 @@ from headgate.store.schema import pins
 REMEMBERED = 10_000
 FLUSH_S = 0.2
 RETENTION_DAYS = 30
-"""As long as OpenAI keeps responses (https://platform.openai.com/docs/guides/your-data, read 2026-11)."""
+"""As long as OpenAI keeps responses (https://platform.openai.com/docs/guides/your-data)."""
 MOST_WAITING = 100_000
 """While the database is away, the oldest pins beyond this many are given up."""
 BATCH = 500

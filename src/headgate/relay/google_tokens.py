@@ -1,7 +1,7 @@
 """Access tokens for a Google service account, fetched before they are needed.
 
 The account's key signs a statement, which Google exchanges for a token of an hour
-(https://developers.google.com/identity/protocols/oauth2/service-account, read 2026-11). A token is renewed in the
+(https://developers.google.com/identity/protocols/oauth2/service-account). A token is renewed in the
 background while the old one still serves; a call waits only where there is none.
 """
 

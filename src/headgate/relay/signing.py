@@ -83,7 +83,7 @@ def plain_header(auth: AuthScheme, secret: str) -> tuple[str, str] | None:
             # Vertex AI's express mode: an API key.
             return "x-goog-api-key", secret
         case "aws" if ":" not in secret:
-            # Bedrock's API keys: https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html, read 2026-11.
+            # Bedrock's API keys: https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html.
             return "authorization", f"Bearer {secret}"
         case "google" | "aws":
             return None

@@ -16,7 +16,7 @@ from headgate.sandbox.tokens import split
 
 _STOP_REASONS = {"stop": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens", "tool": "tool_use"}
 # The vendor's documented magic words that make a model answer with a redacted block:
-# https://docs.claude.com/en/docs/build-with-claude/extended-thinking (read 2026-11)
+# https://docs.claude.com/en/docs/build-with-claude/extended-thinking
 _REDACTION_WORDS = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING"
 
 

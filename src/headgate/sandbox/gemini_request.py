@@ -27,7 +27,7 @@ _KNOWN = frozenset(
     ]
 )
 # The documented stand-ins for a signature that the model did not make itself:
-# https://ai.google.dev/gemini-api/docs/thought-signatures (read 2026-11)
+# https://ai.google.dev/gemini-api/docs/thought-signatures
 _STAND_INS = frozenset(["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"])
 _CALL, _TEXT = "gemini call", "gemini text"
 

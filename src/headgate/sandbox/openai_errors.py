@@ -72,7 +72,7 @@ def check_length(text: str, longest: int, where: str) -> None:
     """Raise Refused where a string is longer than OpenAI takes it.
 
     Seen in https://github.com/vercel/ai/issues/5171 (chat, 40) and https://github.com/AnswerDotAI/fastllm/issues/45
-    (Responses, 64), read 2026-11.
+    (Responses, 64).
     """
     if len(text) > longest:
         message = (

@@ -1,7 +1,7 @@
 """AWS event streams (`application/vnd.amazon.eventstream`), in which Bedrock carries the events of other protocols.
 
 A message is a prelude (total length, length of the headers, CRC of both), headers, a payload and a CRC of everything
-before it; numbers are big-endian. https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html, read 2026-11;
+before it; numbers are big-endian. https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html;
 recorded: bedrock/invoke-with-response-stream.
 """
 
@@ -126,7 +126,7 @@ _read_chunk = msgspec.json.Decoder(_Chunk).decode
 _read_kind = msgspec.json.Decoder(_Kind).decode
 _read_words = msgspec.json.Decoder(_Words).decode
 
-# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html, read 2026-11.
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html.
 _ERRORS = {
     "throttlingException": "rate_limit_error",
     "validationException": "invalid_request_error",
