@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from headgate.canonical.failure import Failure
 from headgate.canonical.parts import ProtocolName
-from headgate.canonical.quirks import Encoded, Target
+from headgate.canonical.quirks import Encoded, Quirks, Target
 from headgate.canonical.request import Request
 from headgate.canonical.stream import Response, StreamEvent
 from headgate.canonical.usage import Usage
@@ -169,6 +169,8 @@ class Codec(Struct, frozen=True, kw_only=True):
         count_request, encode_count: decode a token-counting request and answer it; None where the protocol has none.
         check_portable: raises `Refused` where a request of this protocol leans on state that only an upstream of the
             same protocol keeps, so that it cannot be encoded for another; None where a protocol has no such state.
+        passes: whether a body may go as it came to an upstream of this protocol with these quirks; where not, it is
+            decoded and encoded. None where every body may.
     """
 
     name: ProtocolName
@@ -188,3 +190,4 @@ class Codec(Struct, frozen=True, kw_only=True):
     encode_stream_error: Callable[[Failure, str], bytes]
     encode_count: Callable[[int], bytes] | None = None
     check_portable: Callable[[Request], None] | None = None
+    passes: Callable[[bytes, Quirks], bool] | None = None

@@ -375,7 +375,7 @@ class Relay:
         head = outbound.stream_head if peek.stream else outbound.head
         head = with_forwarded(head, outbound.forwarded, call.client.headers)
         limit = None if peek.stream else _affordable(call, progress.hold)
-        if outbound.protocol == call.asked.protocol and call.reasoning is None and not may_carry_foreign(call.body):
+        if outbound.protocol == call.asked.protocol and call.reasoning is None and _passes(call, way):
             renamed = outbound.target.model if outbound.target.model != peek.model else None
             ask_usage = peek.stream and not peek.wants_usage and outbound.target.quirks.stream_usage
             # Also where nothing is to be changed: a body that could be read in two ways is put straight.
@@ -454,6 +454,12 @@ class Relay:
                 return
             self._settling.uncharged(call, progress, "upstream_failed", STOPPING.http_status)
         call.client.refuse(call.codec.encode_error(STOPPING, call.id))
+
+
+def _passes(call: Call, way: Way) -> bool:
+    """Whether the body can go as it came: nothing in it is wrapped by us, and the upstream takes all that it holds."""
+    passes = call.codec.passes
+    return not may_carry_foreign(call.body) and (passes is None or passes(call.body, way.outbound.target.quirks))
 
 
 def _affordable(call: Call, hold: Hold) -> int | None:

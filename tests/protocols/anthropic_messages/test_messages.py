@@ -24,6 +24,7 @@ from headgate.canonical.parts import (
     ToolResult,
     Video,
 )
+from headgate.canonical.quirks import Quirks
 from headgate.canonical.request import Message, Role
 
 PNG = Source(data="iVBORw0", media_type="image/png")
@@ -78,8 +79,8 @@ def test_a_system_message_that_no_user_turn_follows_joins_the_others() -> None:
     assert [message["role"] for message in last["messages"]] == ["user", "system"]
 
 
-def test_an_anthropic_clients_own_system_message_is_not_moved() -> None:
-    """Whoever speaks the protocol knows where it may stand."""
+def test_an_anthropic_clients_late_system_message_stays_where_the_model_takes_it() -> None:
+    """Older models answer 400: there it is hoisted, and named."""
     request = decoded(
         messages=[
             {"role": "user", "content": "1"},
@@ -87,9 +88,13 @@ def test_an_anthropic_clients_own_system_message_is_not_moved() -> None:
             {"role": "user", "content": "2"},
         ]
     )
-    body, dropped = encoded(request)
+    body, dropped = encoded(request, Quirks(system_messages=True))
     assert [message["role"] for message in body["messages"]] == ["user", "system", "user"]
     assert dropped == ()
+    body, dropped = encoded(request)
+    assert [message["role"] for message in body["messages"]] == ["user"]
+    assert body["system"] == [{"type": "text", "text": "late"}]
+    assert dropped == ("system_position",)
 
 
 def test_neighbours_of_one_role_become_one_turn_of_separate_blocks() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from headgate.canonical.codec import Patch, Peek
 from headgate.canonical.failure import Refused
-from headgate.protocols.anthropic_messages.peek import patch, peek
+from headgate.canonical.quirks import Quirks
+from headgate.protocols.anthropic_messages.peek import passes, patch, peek
 
 
 def look(**body: Any) -> Peek:
@@ -122,3 +123,11 @@ def test_a_body_that_cannot_be_patched_is_refused() -> None:
     for body in (b"[1]", b"{", b"[" * 100_000):
         with pytest.raises(Refused):
             patch(body, Patch(model="m"))
+
+
+def test_a_late_system_message_only_passes_to_models_that_take_it() -> None:
+    """Claude Code sends one to every model that it does not know."""
+    body = msgspec.json.encode({"messages": [{"role": "user", "content": "1"}, {"role": "system", "content": "2"}]})
+    assert not passes(body, Quirks())
+    assert passes(body, Quirks(system_messages=True))
+    assert passes(b'{"messages": [{"role": "user", "content": "the \\"role\\": \\"system\\""}]}', Quirks())

@@ -8,7 +8,7 @@ passed through as they are. `wire` is the JSON edge. `CODEC` is all of it.
 from headgate.canonical.codec import Codec
 from headgate.protocols.anthropic_messages.errors import decode_error, encode_error, encode_stream_error
 from headgate.protocols.anthropic_messages.meter import meter, read, read_delivered
-from headgate.protocols.anthropic_messages.peek import patch, peek
+from headgate.protocols.anthropic_messages.peek import passes, patch, peek
 from headgate.protocols.anthropic_messages.request import check_portable, decode_request, encode_request
 from headgate.protocols.anthropic_messages.response import decode_response, encode_response
 from headgate.protocols.anthropic_messages.stream import MessagesDecoder
@@ -34,6 +34,7 @@ CODEC = Codec(
     encode_stream_error=encode_stream_error,
     encode_count=encode_count,
     check_portable=check_portable,
+    passes=passes,
 )
 
 __all__ = ["CODEC"]

@@ -79,7 +79,7 @@ def encode_messages(request: Request, quirks: Quirks, losses: Losses) -> Convers
         blocks = list(writer.blocks(message, f"messages.{number}"))
         if message.role not in {"system", "developer"}:
             turns.append(Turn("assistant" if message.role == "assistant" else "user", blocks))
-        elif turns and (native or quirks.system_messages):
+        elif turns and quirks.system_messages:
             turns.append(Turn("system", blocks))
         else:
             system += blocks

@@ -4,6 +4,7 @@
 all others as they came.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Raw, Struct
 
 from headgate.canonical.codec import Patch, Peek
 from headgate.canonical.failure import refuse
+from headgate.canonical.quirks import Quirks
 from headgate.protocols.anthropic_messages.wire import complaint
 
 _ABSENT = Raw(b"")
@@ -54,6 +56,7 @@ class _ToolType(Struct):
     type: str | None = None
 
 
+_SYSTEM_ROLE = re.compile(rb'"role"\s*:\s*"system"')
 _BODY = msgspec.json.Decoder(_Body)
 _SOURCE = msgspec.json.Decoder(_Source)
 _CONTENT = msgspec.json.Decoder(str | list[_Block])
@@ -160,6 +163,12 @@ def _given(raw: Raw) -> bool:
 
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
+
+
+def passes(body: bytes, quirks: Quirks) -> bool:
+    """Claude Code sends system messages in mid-conversation for models that it does not know, and only newer models of
+    Anthropic's own take them; for the others the body is decoded, and they are hoisted."""
+    return quirks.system_messages or _SYSTEM_ROLE.search(body) is None
 
 
 def patch(body: bytes, change: Patch) -> bytes:
