@@ -28,7 +28,7 @@ PROTOCOLS: dict[ProtocolName, str] = {
     "anthropic_messages": "/v1/messages",
     "gemini_generate": "/v1beta/models/sandbox:generateContent",
 }
-QUIRKS = {"anthropic_messages": Quirks(max_output_tokens=64_000)}
+QUIRKS = {"anthropic_messages": Quirks(max_output_tokens=64_000, system_messages=True)}
 TOOLS_DROPPED: dict[tuple[str, ProtocolName], set[str]] = {
     ("codex", "gemini_generate"): {"tools.web_search"},
     ("codex-patch", "openai_chat"): {"tools.tool_search"},
