@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.billing.amounts import PPM
-from headgate.billing.pricing import QUANTITIES, ImageRate, Price, Tier, charge, covers, covers_text, of_image, resolve
+from headgate.billing.pricing import QUANTITIES, ImageRate, Price, Tier, charge, covers_text, of_image, resolve
 from headgate.canonical.usage import Usage
 
 usages = st.builds(Usage, **{name: st.integers(-5, 10**7) for name in QUANTITIES})
@@ -68,14 +68,6 @@ def test_an_image_costs_what_its_size_and_quality_cost() -> None:
     assert charge(of_image(price, "small", "hd"), usage) == 8
     assert charge(of_image(price, "small", "low"), usage) == 18
     assert charge(price, usage) == 18
-
-
-def test_a_price_per_image_says_nothing_about_tokens() -> None:
-    """A model priced for one thing is not free for another."""
-    price = Price(rates=resolve({"images": 9}))
-    assert covers(price, Usage(images=1))
-    assert not covers(price, Usage(input=5))
-    assert covers(Price(rates=resolve({}), free=True), Usage(input=5))
 
 
 @given(usage=usages, more=usages, ppm=st.integers(0, 10 * PPM))

@@ -146,14 +146,6 @@ def of_image(price: Price, size: str | None, quality: str | None) -> Price:
     return replace(price, rates=_with_image_rate(price.rates, rate))
 
 
-def covers(price: Price, usage: Usage) -> bool:
-    """Whether this price says anything about a usage: a price per image says nothing about tokens, and must not make
-    them free."""
-    if price.free or price.per_call or (price.images and usage.images):
-        return True
-    return any(count > 0 and rate > 0 for count, rate in zip(_counts(usage), price.rates, strict=True))
-
-
 def covers_text(price: Price) -> bool:
     """Whether this price says anything about a text that is read and answered."""
     rates = price.rates
