@@ -328,3 +328,24 @@ async def test_an_upstreams_refusal_of_the_request_is_the_callers_and_costs_noth
     assert answer.status_code == 400
     receipt = await house.receipt(answer)
     assert (receipt.ending, receipt.charge_nano, len(receipt.attempts)) == ("refused", 0, 1)
+
+
+async def test_a_fault_of_ours_is_told_recorded_and_costs_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that trips over our own mistake is answered 500 in OpenAI's form, leaves a receipt, and harms no other."""
+
+    async def trip(*args: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    gateway = await one(house)
+    with monkeypatch.context() as broken:
+        broken.setattr("headgate.relay.pipeline.answer_whole", trip)
+        answer = await gateway.chat("it")
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] in answer.json()["error"]["message"]
+    assert "mistake" not in answer.text
+    receipt = await house.receipt(answer)
+    assert (receipt.ending, receipt.status, receipt.charge_nano) == ("upstream_failed", 500, 0)
+    assert gateway.held_nano() == 0
+    assert (await gateway.chat("it")).status_code == 200

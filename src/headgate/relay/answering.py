@@ -189,6 +189,7 @@ class Flow:
         "_extending",
         "_held",
         "_meter",
+        "_peer_slow",
         "_progress",
         "_settled",
         "_settling",
@@ -215,6 +216,7 @@ class Flow:
         self._held: list[bytes] = []
         self._covered = FIRST_SLICE_TOKENS * call.peek.n
         self._extending: asyncio.Task[None] | None = None
+        self._peer_slow = False
         self._settled = False
         self._stopped: Failure | None = None
         self.begun = False
@@ -259,6 +261,7 @@ class Flow:
 
     def peer_is_slow(self, slow: bool) -> None:
         """Back-pressure: read from the upstream no faster than the client takes."""
+        self._peer_slow = slow
         if slow:
             self._answer.pause()
         elif self._extending is None:
@@ -279,7 +282,8 @@ class Flow:
         self._extending = None
         if granted:
             self._covered += extra_tokens
-            self._answer.resume()
+            if not self._peer_slow:
+                self._answer.resume()
         elif not self._settled:
             self._stopped = SPENT
             self._answer.close()
@@ -325,8 +329,11 @@ class Flow:
         if self._settled or not self._progress.hold.open:
             return
         gone = self._call.client.gone
+        if not gone and not self.begun:
+            # Nothing was delivered and nobody left: the call is answered and let go as one that never got this far.
+            return
         self._settle("client_gone" if gone else "upstream_failed")
-        if not gone and self.begun:
+        if not gone:
             self._call.client.finish(self._voice.error(self._call, BROKEN))
 
     def _break_off(self, failure: Failure, reason: str = "broke_off") -> Verdict | None:

@@ -290,6 +290,12 @@ class Relay:
             if hold.open:
                 self._abandoned(call, progress)
             raise
+        except Exception:
+            # Told and logged by `serve`; here it leaves a receipt, so that the operator finds the call.
+            if hold.open:
+                with suppress(JournalFailed):
+                    self._settling.uncharged(call, progress, "upstream_failed", OUR_FAULT.http_status)
+            raise
         finally:
             if hold.open:
                 self._ledger.release(hold)
